@@ -1,0 +1,33 @@
+/* job.c - see job.h. */
+#include "job.h"
+
+#include <stdlib.h>
+
+struct job *job_new(size_t n_parts, size_t n_zones) {
+	struct job *job = calloc(1, sizeof(*job));
+	if (job == NULL) {
+		return NULL;
+	}
+	job->parts = calloc(n_parts, sizeof(*job->parts));
+	job->zones = calloc(n_zones, sizeof(*job->zones));
+	if ((n_parts > 0 && job->parts == NULL) || (n_zones > 0 && job->zones == NULL)) {
+		job_free(job);
+		return NULL;
+	}
+	job->n_parts = n_parts;
+	job->n_zones = n_zones;
+	job->repeat = 1;
+	return job;
+}
+
+void job_free(struct job *job) {
+	if (job == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < job->n_parts; i++) {
+		free(job->parts[i].path);
+	}
+	free(job->parts);
+	free(job->zones);
+	free(job);
+}

@@ -1,0 +1,32 @@
+/* job.h - one run as the engine plays it: prepared parts, target zones, the instant of
+ * the first frame. Owner: the caller until engine_submit, then the engine. Plain values.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum job_part_kind { JOB_PART_CLIP, JOB_PART_CHIME, JOB_PART_SILENCE };
+
+struct job_part {
+	enum job_part_kind kind;
+	char *path;         /* clip: the Opus file; chime: its name (chime.h) */
+	double gain_db;     /* clip: what brings it to the target loudness, -60 to 30 */
+	int64_t silence_ms; /* silence */
+};
+
+struct job {
+	int64_t id;       /* the caller's, not 0, unique while it lives */
+	int64_t start_ns; /* CLOCK_MONOTONIC of the first frame at the sink; 0: as soon as
+			     possible */
+	struct job_part *parts;
+	size_t n_parts;
+	int repeat;     /* 1 to 100 */
+	int64_t gap_ms; /* between repeats */
+	int64_t *zones; /* engine zones that play it */
+	size_t n_zones;
+};
+
+/* Allocates everything below *job. NULL is fine to free. */
+struct job *job_new(size_t n_parts, size_t n_zones);
+void job_free(struct job *job);

@@ -1,0 +1,43 @@
+/* cleanup.h - release at the end of the scope, declared beside the type.
+ * DEFINE_AUTO(struct clip *, clip_free) in the header of clip;
+ * AUTO(clip_free) struct clip *c = ...; in a function; *ret = MOVE(c); to hand it on. */
+#pragma once
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DEFINE_AUTO(type, free_function)                                                 \
+	static inline void free_function##_auto(type *p) {                               \
+		free_function(*p);                                                       \
+	}
+
+#define AUTO(free_function) __attribute__((cleanup(free_function##_auto)))
+
+/* Hands a pointer on: its value, and the variable becomes NULL. */
+#define MOVE(variable)                                                                   \
+	({                                                                               \
+		__typeof__(variable) moved_ = (variable);                                \
+		(variable) = NULL;                                                       \
+		moved_;                                                                  \
+	})
+
+/* Hands a file descriptor on: its value, and the variable becomes -1. */
+#define MOVE_FD(variable)                                                                \
+	({                                                                               \
+		int moved_ = (variable);                                                 \
+		(variable) = -1;                                                         \
+		moved_;                                                                  \
+	})
+
+static inline void free_auto(void *p) {
+	free(*(void **)p);
+}
+
+/* -1 is fine; errno is kept. */
+void fd_close(int fd);
+DEFINE_AUTO(int, fd_close)
+
+/* NULL is fine. */
+void file_close(FILE *file);
+DEFINE_AUTO(FILE *, file_close)

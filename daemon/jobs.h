@@ -1,0 +1,35 @@
+/* jobs.h - worker threads for what is slow (hashing, fsync), and child processes with a
+ * time limit. Owner: main. Threads: call from the core thread; `work` runs on a worker,
+ * `done` on the core thread. */
+#pragma once
+
+#include "base/error.h"
+#include "loop.h"
+
+struct jobs;
+
+int jobs_new(struct loop *loop, int workers, struct jobs **ret, struct error *err);
+void jobs_free(struct jobs *jobs); /* waits for what runs; kills children; done is not
+				      called any more */
+DEFINE_AUTO(struct jobs *, jobs_free)
+
+typedef void (*jobs_fn)(void *arg);
+/* Queue of at most 256 (-EBUSY). */
+int jobs_run(struct jobs *jobs, jobs_fn work, jobs_fn done, void *arg, struct error *err);
+
+struct jobs_child {
+	char *const *argv; /* argv[0] is a path, or a name to be found in PATH */
+	int fds[4]; /* become 0, 1, 2, 3 of the child; -1: /dev/null (3: closed). Borrowed
+		     */
+	int64_t timeout_ms; /* then SIGKILL to its process group */
+};
+struct jobs_end {
+	int exit_code; /* -1 where a signal ended it */
+	int signal_number;
+	bool timed_out;
+};
+typedef void (*jobs_child_fn)(void *arg, const struct jobs_end *end);
+/* -ENOENT where there is no such program. Every other fd is closed in the child, signals
+ * are at their defaults. */
+int jobs_spawn(struct jobs *jobs, const struct jobs_child *child, jobs_child_fn done,
+	       void *arg, struct error *err);

@@ -1,0 +1,43 @@
+/* planner.h - which schedule is due next, over all schedules.
+ * Owner: the director. Threads: the core thread alone. Pure: `now` is an argument,
+ * nothing is read or written.
+ *
+ * A heap ordered by the next due time of every enabled schedule, so that finding the next
+ * costs nothing and taking it O(log n), at 100,000 schedules. Every due time after the
+ * watermark is given out exactly once, in order. */
+#pragma once
+
+#include "rule.h"
+#include "types.h"
+
+struct planner;
+
+struct planned {
+	int64_t schedule;
+	int64_t due_us;
+};
+
+/* tz is borrowed. mark_us: dues at or before it are never given out. */
+int planner_new(const struct tz *tz, const struct calendar *calendar, int64_t mark_us,
+		struct planner **ret, struct error *err);
+void planner_free(struct planner *p); /* NULL is fine */
+DEFINE_AUTO(struct planner *, planner_free)
+
+/* Adds or replaces a schedule; only dues after max(watermark, since_us) count (since_us:
+ * when it was saved or enabled, so that a new schedule is not found late for yesterday;
+ * TIME_NONE where it stood before the start). A disabled one is taken out. -EINVAL: its
+ * rule. */
+int planner_put(struct planner *p, const struct schedule *schedule, int64_t since_us,
+		struct error *err);
+void planner_remove(struct planner *p, int64_t schedule);
+
+/* The earliest due of all. Returns 1, or 0 where nothing will ever be due. Does not take
+ * it. */
+int planner_peek(const struct planner *p, struct planned *ret);
+/* Takes the earliest where it is due at or before until_us: returns 1 and moves that
+ * schedule on to its next, else 0. The watermark becomes its due time. */
+int planner_take(struct planner *p, int64_t until_us, struct planned *ret);
+int64_t planner_mark(const struct planner *p);
+/* After a clock step or a change of zone: computes every due anew after mark_us. */
+void planner_reset(struct planner *p, const struct tz *tz, int64_t mark_us);
+size_t planner_count(const struct planner *p);

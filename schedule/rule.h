@@ -1,0 +1,27 @@
+/* rule.h - when a schedule is due: `CRON [; CONDITION]...` or `at DATE TIME`
+ * (docs/rules.md). Owner: whoever parsed it. Threads: constant after parsing. Pure: never
+ * blocks, no clock. Source: cron(8), crontab(5) of Vixie cron for the five fields; our
+ * own words for the conditions. */
+#pragma once
+
+#include "base/error.h"
+#include "calendar.h"
+#include "tz.h"
+
+struct rule;
+
+/* How far rule_next looks ahead. */
+#define RULE_HORIZON_YEARS 40
+
+/* -EINVAL: err->text says what is wrong, what was expected and at which column (from 1,
+ * in characters). */
+int rule_parse(const char *text, struct rule **ret, struct error *err);
+void rule_free(struct rule *rule); /* NULL is fine */
+DEFINE_AUTO(struct rule *, rule_free)
+
+/* The first time strictly after `after_us`, at most RULE_HORIZON_YEARS later. Returns 1
+ * and sets *ret_us, or 0 where there is none. A time in a gap of daylight saving is the
+ * first instant after the gap, several become one; in a repeated hour it is the first.
+ * `calendar` may be NULL where the rule has no condition that asks it. */
+int rule_next(const struct rule *rule, const struct tz *tz,
+	      const struct calendar *calendar, int64_t after_us, int64_t *ret_us);

@@ -1,0 +1,221 @@
+/* types.h - the things dalaba speaks of, as plain values. Words as in
+ * docs/architecture.md. Owner: whoever filled them; each *_done releases what the value
+ * owns and leaves it empty. Threads: values, no locks. Never blocks.
+ *
+ * Units: *_us is UTC microseconds since 1970; *_ms milliseconds; *_db decibels; *_lufs
+ * EBU R128 loudness; *_dbtp true peak. An id is the row's number, 0 for none. All text is
+ * UTF-8 and owned (malloc) unless the field says otherwise; NULL or "" is no text. */
+#pragma once
+
+#include "base/cleanup.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLIP_ID_SIZE 65 /* 64 hex digits and NUL */
+#define OUTPUT_CHANNELS_MAX 32
+#define ZONE_QUIET_MAX 8
+#define TIME_NONE INT64_MIN /* no time: open validity, not started */
+
+/* Ascending rank; notice and programme rank alike (DESIGN: Words). */
+enum run_class {
+	CLASS_BACKGROUND,
+	CLASS_NOTICE,
+	CLASS_PROGRAMME,
+	CLASS_LIVE,
+	CLASS_EMERGENCY,
+};
+
+/* What became of a run in one zone. The first two are not final. */
+enum outcome {
+	OUTCOME_PLANNED,
+	OUTCOME_PLAYING,
+	OUTCOME_PLAYED,
+	OUTCOME_CUT,
+	OUTCOME_FAILED,
+	OUTCOME_MISSED,
+	OUTCOME_SKIPPED,
+	OUTCOME_CANCELLED,
+};
+
+/* What an interrupted announcement does afterwards. */
+enum resume { RESUME_RESUME, RESUME_RESTART, RESUME_DROP };
+
+/* What a schedule does where its zone is taken by its equal. */
+enum conflict { CONFLICT_WAIT, CONFLICT_SKIP };
+
+enum part_kind { PART_CHIME, PART_CLIP, PART_TEXT, PART_SILENCE };
+
+/* Names as in the API ("background", "played", "resume", ...). *_parse returns 0 or
+ * -EINVAL. */
+const char *run_class_name(enum run_class value);
+int run_class_parse(const char *name, enum run_class *ret);
+const char *outcome_name(enum outcome value);
+int outcome_parse(const char *name, enum outcome *ret);
+bool outcome_final(enum outcome value);
+const char *resume_name(enum resume value);
+int resume_parse(const char *name, enum resume *ret);
+const char *conflict_name(enum conflict value);
+int conflict_parse(const char *name, enum conflict *ret);
+const char *part_kind_name(enum part_kind value);
+int part_kind_parse(const char *name, enum part_kind *ret);
+
+struct ids {
+	int64_t *items;
+	size_t n;
+};
+void ids_done(struct ids *ids);
+int ids_add(struct ids *ids, int64_t id); /* 0 or -ENOMEM; adding one twice keeps one */
+bool ids_has(const struct ids *ids, int64_t id);
+
+struct texts {
+	char **items;
+	size_t n;
+};
+void texts_done(struct texts *texts);
+int texts_add(struct texts *texts, const char *text); /* copies; 0 or -ENOMEM */
+
+struct area {
+	int64_t id;
+	char *code; /* 2, 4, 6, 9 or 12 digits, or twelve and a local suffix */
+	char *name;
+	int64_t parent; /* an area's id, 0 at the top */
+};
+void area_done(struct area *area);
+
+struct output {
+	int64_t id;
+	char *name;
+	char *pcm;    /* an ALSA PCM name, or "wav:PATH" */
+	int rate;     /* Hz, 8000 to 192000; 0 lets the card choose (48000 preferred) */
+	int channels; /* 1 to OUTPUT_CHANNELS_MAX */
+};
+void output_done(struct output *output);
+
+/* Minutes of the local day. from > to passes midnight; from == to is the whole day. */
+struct quiet_span {
+	int from_min; /* 0 to 1439 */
+	int to_min;   /* 0 to 1440 */
+};
+
+struct zone {
+	int64_t id;
+	char *name;
+	int64_t output;
+	int channels[OUTPUT_CHANNELS_MAX]; /* of the output, from 0, each once */
+	size_t n_channels;
+	int64_t area;       /* 0 for none */
+	double gain_db;     /* -60 to max_gain_db */
+	double max_gain_db; /* -60 to 20: what nothing may pass */
+	struct quiet_span quiet[ZONE_QUIET_MAX];
+	size_t n_quiet;
+	int lead_ms; /* silence before the sound while the amplifier wakes, 0 to 10000 */
+};
+void zone_done(struct zone *zone);
+
+struct clip {
+	char id[CLIP_ID_SIZE]; /* SHA-256 of the Ogg Opus file, lower-case hex */
+	char *title;
+	int64_t duration_ms;
+	int64_t size_bytes;
+	int channels;
+	double loudness_lufs; /* -HUGE_VAL for silence */
+	double true_peak_dbtp;
+	int64_t created_us;
+	char *author;
+};
+void clip_done(struct clip *clip);
+
+struct part {
+	enum part_kind kind;
+	char *text;  /* chime: its name; clip: its id; text: the words; silence: NULL */
+	char *voice; /* text: the voice, NULL for the box's own */
+	int64_t silence_ms; /* silence: 1 to 600000 */
+};
+
+/* What is said: parts in order, the whole `repeat` times with a gap between. */
+struct content {
+	struct part *parts;
+	size_t n_parts;
+	int repeat;     /* 1 to 100 */
+	int64_t gap_ms; /* 0 to 600000 */
+};
+void content_done(struct content *content);
+int content_copy(const struct content *from, struct content *ret);
+/* Adds a part; copies the texts. 0 or -ENOMEM. */
+int content_add(struct content *content, enum part_kind kind, const char *text,
+		const char *voice, int64_t silence_ms);
+
+struct announcement {
+	int64_t id;
+	char *title;
+	struct content content;
+	char *catalogue; /* item of the public-disclosure catalogue, NULL for none */
+	enum resume resume;
+	int64_t expires_us; /* TIME_NONE: never */
+	int64_t created_us;
+	int64_t changed_us;
+	char *author;
+};
+void announcement_done(struct announcement *announcement);
+
+struct schedule {
+	int64_t id;
+	int64_t announcement;
+	struct ids zones;   /* zone ids */
+	struct texts areas; /* area codes: all zones at or below */
+	char *rule;         /* rule.h */
+	int64_t from_us;    /* valid from, TIME_NONE: always */
+	int64_t until_us;   /* valid until, not itself included, TIME_NONE: for ever */
+	enum run_class class;
+	int play_within_s; /* late by up to this it still plays, once; 0: "skip" */
+	enum conflict conflict;
+	bool enabled;
+	int64_t created_us;
+	int64_t changed_us;
+	char *author;
+};
+void schedule_done(struct schedule *schedule);
+
+struct run_zone {
+	int64_t zone;
+	char *zone_name; /* as it was when the run was made */
+	enum outcome outcome;
+	char *reason;       /* a sentence for a clerk, NULL where played to its end */
+	int64_t started_us; /* first sample at the sink, TIME_NONE */
+	int64_t late_ms;    /* started - due; 0 before */
+	int64_t played_ms;
+};
+
+struct run {
+	int64_t id;
+	char *source;         /* "schedule", "push", "test" */
+	int64_t schedule;     /* 0 where pushed */
+	int64_t announcement; /* 0 where a clip or text was pushed */
+	char *title;
+	struct content content; /* as it was when the run was made */
+	enum resume resume;
+	enum run_class class;
+	int64_t due_us;
+	int64_t created_us;
+	int64_t expires_us; /* TIME_NONE: never */
+	char *author;
+	enum outcome state; /* of the whole: run_state() of its zones */
+	struct run_zone *zones;
+	size_t n_zones;
+};
+void run_done(struct run *run);
+
+/* The state of a run from its zones: playing where any plays, else planned where any is
+ * planned, else the first of failed, cut, missed, cancelled, skipped, played that any
+ * zone has. */
+enum outcome run_state(const struct run_zone *zones, size_t n);
+
+struct token {
+	int64_t id;
+	char *name;
+	int64_t created_us;
+	int64_t last_used_us; /* TIME_NONE: never; kept to the hour */
+};
+void token_done(struct token *token);

@@ -1,0 +1,139 @@
+/* admin.h - the HTTP API and what it asks of the daemon (ops given by main). Knows
+ * schedule/, never audio/. Owner: main. Threads: the core thread alone. Blocks: on the
+ * store's commits only.
+ *
+ * The API reads and writes the store itself; whatever concerns sound, clock or devices
+ * goes through the ops. */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "schedule/store.h"
+#include "schedule/tz.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct admin;
+
+enum admin_zone_state {
+	ADMIN_ZONE_IDLE,
+	ADMIN_ZONE_PLAYING,
+	ADMIN_ZONE_FAULT,
+	ADMIN_ZONE_MUTED
+};
+
+/* What only the daemon knows about a zone right now (what the output thread says it
+ * writes). */
+struct admin_zone_status {
+	enum admin_zone_state state;
+	int64_t run;     /* 0: none */
+	char fault[256]; /* "" where none */
+	double level_db; /* RMS, dBFS, -120 where silent */
+	size_t waiting;  /* runs in its queue */
+};
+
+struct admin_fault {
+	char source[64]; /* "output Hall", "clock", "disk" */
+	char text[256];
+	int64_t since_us;
+};
+
+struct admin_clock {
+	int64_t now_us;
+	bool trusted;
+	char reason[160];
+};
+
+struct admin_card {
+	char pcm[64];
+	char name[128];
+};
+
+struct admin_push {
+	int64_t announcement;   /* one of announcement, content */
+	struct content content; /* borrowed */
+	const char *title;      /* NULL: the announcement's, or the clip's */
+	struct ids zones;       /* resolved, not empty; borrowed */
+	int64_t at_us;          /* TIME_NONE: now */
+	enum run_class class;
+	const char *author;
+};
+
+/* fd: complete upload, taken. err NULL on success. Called exactly once, later. */
+typedef void (*admin_clip_fn)(void *arg, const struct clip *clip, bool known,
+			      const struct error *err);
+
+enum admin_table {
+	ADMIN_AREAS,
+	ADMIN_OUTPUTS,
+	ADMIN_ZONES,
+	ADMIN_ANNOUNCEMENTS,
+	ADMIN_SCHEDULES
+};
+
+struct admin_ops {
+	void (*clock)(void *ctx, struct admin_clock *ret);
+	void (*zone_status)(void *ctx, int64_t zone, struct admin_zone_status *ret);
+	int (*faults)(void *ctx, struct admin_fault **ret, size_t *n,
+		      struct error *err); /* free() */
+	int (*cards)(void *ctx, struct admin_card **ret, size_t *n,
+		     struct error *err); /* free() */
+	int (*zone_test)(void *ctx, int64_t zone, const char *author, int64_t *ret_run,
+			 struct error *err);
+	int (*push)(void *ctx, const struct admin_push *push, int64_t *ret_run,
+		    struct error *err);
+	int (*run_stop)(void *ctx, int64_t run, const char *author,
+			struct error *err); /* -EALREADY: it has ended */
+	/* zones NULL: everything that sounds or waits now. Returns how many runs it ended
+	 * somewhere. */
+	int (*stop)(void *ctx, const struct ids *zones, const char *author,
+		    struct error *err);
+	int (*clip_spool)(void *ctx, struct error *err); /* an fd */
+	int (*clip_import)(void *ctx, int fd, const char *title, const char *author,
+			   admin_clip_fn done, void *arg, struct error *err);
+	int (*clip_delete)(void *ctx, const char *id, struct error *err);
+	void (*clip_path)(void *ctx, const char *id, char *ret, size_t size);
+	int (*speak)(void *ctx, const char *text, const char *voice, double speed,
+		     const char *author, admin_clip_fn done, void *arg,
+		     struct error *err);
+	/* A row was put or deleted (the store has it already): take it into the plan, the
+	 * engine. A schedule's rule was checked. */
+	void (*changed)(void *ctx, enum admin_table table, int64_t id);
+	void (*log)(void *ctx, int priority, const char *text); /* syslog(3) priorities */
+};
+
+struct admin_config {
+	const char *listen;      /* "127.0.0.1:8080", "[::1]:8080"; "" for none */
+	const char *socket;      /* path of the Unix socket; "" for none */
+	const char *certificate; /* PEM file; "" for none */
+	const char *key;
+	const char *socket_group; /* members are administrators on the socket: "dalaba" */
+	const struct tz *tz;      /* of the box, for the times in answers */
+	struct store *store;
+	const struct admin_ops *ops;
+	void *ctx;
+};
+
+/* -EADDRINUSE, -EACCES, -EINVAL name the address or file. A stale socket file is
+ * replaced, a live one is not. */
+int admin_new(const struct admin_config *config, struct admin **ret, struct error *err);
+/* Suspended requests are answered 503; connections are closed. NULL is fine. */
+void admin_free(struct admin *a);
+DEFINE_AUTO(struct admin *, admin_free)
+
+/* For the loop: call admin_work when the fd is readable, or when the time is over (-1: no
+ * limit). */
+int admin_fd(const struct admin *a);
+int64_t admin_timeout_us(const struct admin *a);
+void admin_work(struct admin *a);
+
+/* Tells the listeners of /events. run: reads the row and sends it. */
+void admin_publish_run(struct admin *a, int64_t run);
+void admin_publish_status(struct admin *a, int64_t zone);
+void admin_publish_fault(struct admin *a, const struct admin_fault *fault, bool over);
+
+/* Makes a bearer token: 256 bits from the kernel, kept as its hash. Release with free().
+ * Also for `dalabad --first-token`. */
+int admin_token_new(struct store *store, const char *name, int64_t now_us, char **ret,
+		    struct error *err);
