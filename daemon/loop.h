@@ -7,6 +7,7 @@
 #include "base/error.h"
 
 #include <stdint.h>
+#include <time.h>
 #include <sys/types.h>
 
 struct loop;

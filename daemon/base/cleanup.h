@@ -16,7 +16,7 @@
 
 /* Hands a pointer on: its value, and the variable becomes NULL. */
 #define MOVE(variable)                                                                   \
-	({                                                                               \
+	__extension__({                                                                  \
 		__typeof__(variable) moved_ = (variable);                                \
 		(variable) = NULL;                                                       \
 		moved_;                                                                  \
@@ -24,7 +24,7 @@
 
 /* Hands a file descriptor on: its value, and the variable becomes -1. */
 #define MOVE_FD(variable)                                                                \
-	({                                                                               \
+	__extension__({                                                                  \
 		int moved_ = (variable);                                                 \
 		(variable) = -1;                                                         \
 		moved_;                                                                  \
