@@ -1,10 +1,9 @@
 /* chime.c - see chime.h. A chime is a few struck notes; a note is a handful of partials,
- * each a sine of constant frequency that only dies away. Every partial is a complex
- * number turned a little per frame; it is set anew from the closed form at fixed frames,
- * so that a chime is the same however it is cut into pieces. */
+ * each a sine of constant frequency that only dies away. A partial is a vector turned a
+ * little per frame; it is set anew from the closed form at fixed frames, so that a chime
+ * is the same however it is cut into pieces. */
 #include "chime.h"
 
-#include <complex.h>
 #include <math.h>
 #include <string.h>
 
@@ -80,21 +79,23 @@ int64_t chime_frames(const char *name) {
  * them lie in one block. */
 static void add_partial(double hz, size_t which, int64_t from, double gain, float *frames,
 			size_t n) {
-	double per_frame = -1.0 / (partials[which].seconds * CHIME_RATE);
+	double decay = -1.0 / (partials[which].seconds * CHIME_RATE);
 	double turn = 2.0 * M_PI * hz * partials[which].ratio / CHIME_RATE;
 	int64_t block = from - from % BLOCK;
-	double complex z = gain * partials[which].amplitude *
-			   cexp(CMPLX(per_frame * (double)block,
-				      fmod(turn * (double)block, 2.0 * M_PI)));
-	double complex step = cexp(CMPLX(per_frame, turn));
-	for (int64_t i = block; i < from; i++) {
-		z *= step;
-	}
-	for (size_t i = 0; i < n; i++) {
-		int64_t age = from + (int64_t)i;
-		double strike = age < STRIKE ? (double)age / STRIKE : 1.0;
-		frames[i] += (float)(strike * cimag(z));
-		z *= step;
+	double level = gain * partials[which].amplitude * exp(decay * (double)block);
+	double angle = fmod(turn * (double)block, 2.0 * M_PI);
+	double re = level * cos(angle);
+	double im = level * sin(angle);
+	double step_re = exp(decay) * cos(turn);
+	double step_im = exp(decay) * sin(turn);
+	for (int64_t age = block; age < from + (int64_t)n; age++) {
+		if (age >= from) {
+			double strike = age < STRIKE ? (double)age / STRIKE : 1.0;
+			frames[age - from] += (float)(strike * im);
+		}
+		double turned = re * step_re - im * step_im;
+		im = re * step_im + im * step_re;
+		re = turned;
 	}
 }
 

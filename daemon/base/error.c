@@ -22,6 +22,11 @@ static void trim_partial_utf8(char *text) {
 	}
 }
 
+__attribute__((format(printf, 4, 0))) static void error_fill(struct error *err, int code,
+							     const char *field,
+							     const char *format,
+							     va_list args);
+
 static void error_fill(struct error *err, int code, const char *field, const char *format,
 		       va_list args) {
 	err->code = code;
