@@ -206,6 +206,9 @@ struct run {
 	size_t n_zones;
 };
 void run_done(struct run *run);
+static inline void run_done_auto(struct run *run) {
+	run_done(run);
+}
 
 /* The state of a run from its zones: playing where any plays, else planned where any is
  * planned, else the first of failed, cut, missed, cancelled, skipped, played that any

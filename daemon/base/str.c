@@ -64,6 +64,9 @@ bool str_copy(char *to, size_t size, const char *from) {
 	bool fits = len < size;
 	if (!fits) {
 		len = size - 1;
+		while (len > 0 && ((unsigned char)from[len] & 0xc0) == 0x80) {
+			len--;
+		}
 	}
 	memcpy(to, from, len);
 	to[len] = '\0';

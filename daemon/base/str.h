@@ -28,7 +28,7 @@ int str_append_bytes(struct str *s, const void *bytes, size_t len);
 int str_printf(struct str *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Copies what fits, always ends with NUL. Returns false where it had to cut. */
+/* Copies what fits in whole UTF-8 characters, always ends with NUL. Returns false where it had to cut. */
 bool str_copy(char *to, size_t size, const char *from);
 
 /* True where the bytes are UTF-8 (RFC 3629) without NUL. */

@@ -1,0 +1,81 @@
+/* director.h - where time meets sound: takes what is due from the planner, claims it,
+ * decides who may sound in each zone, hands it to the engine and writes down what became
+ * of it. Owner: main. Threads: the core thread alone. Blocks: on the store's commits
+ * only.
+ *
+ * The way of a run: claimed and handed to the engine LEAD before its time, judged zone by
+ * zone just before it, released, held back or queued; ended by the engine's word. After a
+ * crash nothing that may have been heard is played again. */
+#pragma once
+
+#include "audio/engine.h"
+#include "clock.h"
+#include "faults.h"
+#include "library.h"
+#include "loop.h"
+#include "schedule/planner.h"
+#include "schedule/store.h"
+
+struct director;
+
+struct director_config {
+	struct loop *loop;
+	struct store *store;
+	struct engine *engine;
+	struct library *library;
+	struct clock *clock;
+	struct faults *faults;
+	const struct tz *tz;
+	/* Told when a run, or what a zone does, has changed; may be NULL. */
+	void (*on_run)(void *ctx, int64_t run);
+	void (*on_zone)(void *ctx, int64_t zone);
+	void *ctx;
+};
+
+/* Loads outputs, zones and schedules, closes what the last life left open. Nothing sounds
+ * before director_start. */
+int director_new(const struct director_config *config, struct director **ret,
+		 struct error *err);
+int director_start(struct director *d, struct error *err);
+/* Ends what sounds as `cut`, leaves what is still to come for the next start. NULL is
+ * fine. */
+void director_free(struct director *d);
+DEFINE_AUTO(struct director *, director_free)
+
+struct director_push {
+	const char *source;            /* "push", "test" */
+	int64_t announcement;          /* 0: none */
+	const struct content *content; /* used where announcement is 0; copied */
+	const char *title;             /* NULL: the announcement's */
+	const struct ids *zones;
+	int64_t at_us; /* TIME_NONE: now */
+	enum run_class class;
+	const char *author;
+};
+/* Claims it and, where it is due now, hands it over. -EPERM: the clock is not trusted, or
+ * every zone is in its quiet hours; -ENOENT, -EINVAL: what it names is not there;
+ * otherwise as store_run_claim. */
+int director_push(struct director *d, const struct director_push *push, int64_t *ret_run,
+		  struct error *err);
+/* -ENOENT, -EALREADY. */
+int director_stop_run(struct director *d, int64_t run, const char *author,
+		      struct error *err);
+/* Everything that sounds or waits in these zones (NULL: all). Returns how many runs. */
+int director_stop_zones(struct director *d, const struct ids *zones, const char *author);
+
+/* A row of the store was put or deleted. */
+void director_output_changed(struct director *d, int64_t id);
+void director_zone_changed(struct director *d, int64_t id, const char *author);
+void director_schedule_changed(struct director *d, int64_t id);
+void director_announcement_changed(struct director *d, int64_t id);
+
+/* The clock jumped, or its trust changed. */
+void director_clock_stepped(struct director *d);
+
+struct director_zone_status {
+	int64_t run;     /* that sounds there now, as the output thread says; 0 */
+	char fault[256]; /* of its output, "" where none */
+	size_t waiting;  /* runs in its queue */
+};
+void director_zone_status(const struct director *d, int64_t zone,
+			  struct director_zone_status *ret);

@@ -1,0 +1,145 @@
+/* director_internal.h - what the director's files share: the runs that are alive and the
+ * zones they want. director.c: life, timer, planner; director_runs.c: a run from claim to
+ * last outcome; director_judge.c: who may sound in a zone; director_zones.c: the zones
+ * and outputs as they are set up; director_content.c: words and clips into a job. */
+#pragma once
+
+#include "director.h"
+
+#include "schedule/priority.h"
+
+#define LEAD_US (3 * 1000000LL) /* handed to the engine this long before its time */
+#define JUDGE_US (300 * 1000LL) /* who may sound is decided this long before */
+#define ON_TIME_US                                                                       \
+	(2 * 1000000LL) /* late by less is not late: a wake-up takes its time */
+#define WAIT_MAX_US (1800 * 1000000LL) /* the longest wait for a zone */
+#define TOGETHER_NS                                                                      \
+	(60 * 1000000LL) /* ahead, so that several outputs can start as one              \
+			  */
+#define RAMP_MS 200      /* fade of what is interrupted or stopped */
+#define TAKE_MAX 64      /* dues dealt with in one go, the loop comes first */
+
+/* Where a run stands in one zone. */
+enum stage {
+	STAGE_PLANNED, /* its time has not come */
+	STAGE_WAITING, /* its time has come, the zone or its words are not ready */
+	STAGE_HANDED,  /* the zone is its own, the engine has it */
+	STAGE_PLAYING, /* the output says so */
+	STAGE_ENDED,
+};
+
+struct live_zone_run {
+	enum stage stage;
+	int64_t job;      /* of the engine, 0: none */
+	enum outcome end; /* what an ENGINE_END_CUT will mean: cut, cancelled, skipped */
+	char reason[256]; /* and why */
+};
+
+struct live_run {
+	struct live_run *next;
+	struct run run; /* with the outcomes as written; id < 0 where it could not be
+			   written */
+	struct live_zone_run *zones; /* beside run.zones */
+	bool handed;                 /* prepared: the engine has it, ahead of its time */
+	bool judged;
+	bool written;            /* its claim is committed, or id < 0 */
+	bool changed;            /* to be told when the record is written */
+	int speaking;            /* texts being spoken for it now */
+	int64_t late_allowed_us; /* begins no later than this after its time, unless it
+				    waited */
+	int64_t deadline_us;     /* waits no longer than this */
+	enum conflict conflict;
+};
+
+struct live_zone {
+	struct zone zone;
+	struct live_run *holder;  /* who may sound; NULL */
+	struct live_run *playing; /* who sounds, as the output says; NULL */
+};
+
+struct live_output {
+	int64_t id;
+	char name[FAULT_SOURCE_SIZE];
+	char fault[256]; /* "" where it plays */
+};
+
+struct director {
+	struct director_config config;
+	struct planner *planner;
+	struct live_run *runs; /* by due time */
+	struct live_zone **zones;
+	size_t n_zones;
+	struct live_output *outputs;
+	size_t n_outputs;
+	struct speaking *speaking; /* texts being spoken: director_content.c */
+	int64_t last_job;
+	int64_t last_unwritten; /* ids of runs the store could not take: -1, -2, ... */
+	struct loop_source *timer;
+	struct loop_source *soon; /* deferred director_wake */
+	struct loop_source *engine_events;
+	bool started;
+	bool held; /* the clock is not trusted */
+};
+
+/* director.c */
+void director_wake_soon(struct director *d);
+void director_tell_run(struct director *d, const struct live_run *live);
+void director_tell_zone(struct director *d, int64_t zone);
+int64_t director_now(const struct director *d);
+
+/* director_runs.c */
+void live_run_free(struct live_run *live);
+bool live_run_ended(const struct live_run *live);
+bool live_run_has(const struct live_run *live, enum stage stage);
+int director_run_zones(struct director *d, struct run *run, const struct ids *zones,
+		       int64_t at_us, struct error *err);
+/* Claims a run and takes it up. schedule NULL: pushed. */
+int director_admit(struct director *d, struct run *run, const struct schedule *schedule,
+		   struct live_run **ret, struct error *err);
+void director_admit_due(struct director *d, const struct planned *planned);
+void director_reopen(struct director *d, struct run *run);
+void director_hand_over(struct director *d, struct live_run *live);
+/* Gives the engine the zones of `live` that stand in `stage` and have no job. */
+void director_submit(struct director *d, struct live_run *live, enum stage stage,
+		     int64_t start_ns);
+void director_withdraw(struct director *d, struct live_run *live, size_t i);
+void director_take_back(struct director *d, struct live_run *live);
+/* The last word on zone i. */
+void director_zone_end(struct director *d, struct live_run *live, size_t i,
+		       enum outcome outcome, const char *reason, int64_t played_ms);
+/* Fades zone i out; its end comes from the engine. What has not begun ends at once. */
+void director_zone_cut(struct director *d, struct live_run *live, size_t i,
+		       enum outcome end, const char *reason);
+void director_on_engine_event(struct director *d, const struct engine_event *event);
+/* Runs whose claim could not be committed go on without a row. */
+void director_unwrite(struct director *d);
+void director_store_result(struct director *d, int rc, const struct error *err);
+
+/* director_judge.c */
+/* Tries to get every zone that it still waits for. */
+void director_judge(struct director *d, struct live_run *live);
+/* Lets the waiting runs try again, the highest first. */
+void director_pump(struct director *d);
+/* Ends what has waited too long, has expired, or would sound in quiet hours. */
+void director_sweep(struct director *d);
+
+/* director_zones.c */
+struct live_zone *director_zone(const struct director *d, int64_t id);
+int director_zones_load(struct director *d, struct error *err);
+void director_zones_free(struct director *d);
+bool director_zone_quiet(const struct director *d, const struct zone *zone, int64_t at_us,
+			 char *reason, size_t size);
+void director_output_fault(struct director *d, int64_t output, const char *text);
+
+/* director_content.c */
+/* True where every word is spoken. Else has it done; the director wakes when it is, and
+ * what fails ends the run. */
+bool director_content_ready(struct director *d, struct live_run *live);
+/* Builds the job of a run, with room for all its zones. */
+int director_content_job(struct director *d, const struct live_run *live,
+			 struct job **ret, struct error *err);
+/* What is still being spoken must not come back to a director that is gone. */
+void director_content_forget(struct director *d);
+/* Has the words of an announcement spoken ahead of their time. */
+void director_content_prepare(struct director *d, const struct content *content,
+			      const char *author);

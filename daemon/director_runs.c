@@ -1,0 +1,477 @@
+/* director_runs.c - one run, from its claim to the last outcome (see
+ * director_internal.h).
+ *
+ * In each zone a run goes PLANNED -> HANDED -> PLAYING -> ENDED, by way of WAITING where
+ * the zone is taken or the words are not spoken yet. The engine gets it LEAD ahead, so
+ * that no slow disk delays the start; who may sound is settled JUDGE before it, and what
+ * may not is taken back from the engine before its first frame. */
+#include "director_internal.h"
+
+#include "base/str.h"
+#include "log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void live_run_free(struct live_run *live) {
+	if (live == NULL) {
+		return;
+	}
+	run_done(&live->run);
+	free(live->zones);
+	free(live);
+}
+
+bool live_run_ended(const struct live_run *live) {
+	for (size_t i = 0; i < live->run.n_zones; i++) {
+		if (live->zones[i].stage != STAGE_ENDED) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What the store could not take is a fault, and no reason to fall silent. */
+void director_store_result(struct director *d, int rc, const struct error *err) {
+	if (rc == -ENOSPC || rc == -EIO) {
+		faults_set(d->config.faults, "disk", err->text, director_now(d));
+	} else if (rc < 0) {
+		log_err("the record of a run could not be written: %s", err->text);
+	} else {
+		faults_clear(d->config.faults, "disk");
+	}
+}
+
+/* The transaction that claimed these was lost: they play, the journal alone knows of it.
+ */
+void director_unwrite(struct director *d) {
+	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
+		if (!live->written && live->run.id > 0) {
+			live->run.id = --d->last_unwritten;
+			log_err("'%s' plays without a record in the database",
+				live->run.title);
+		}
+	}
+}
+
+static void insert_by_due(struct director *d, struct live_run *live) {
+	struct live_run **at = &d->runs;
+	while (*at != NULL && (*at)->run.due_us <= live->run.due_us) {
+		at = &(*at)->next;
+	}
+	live->next = *at;
+	*at = live;
+}
+
+/* Takes the run's values over; on failure they stay the caller's. */
+static struct live_run *live_run_new(struct run *run) {
+	struct live_run *live = calloc(1, sizeof(*live));
+	if (live == NULL) {
+		return NULL;
+	}
+	live->zones = calloc(run->n_zones, sizeof(*live->zones));
+	if (live->zones == NULL) {
+		free(live);
+		return NULL;
+	}
+	for (size_t i = 0; i < run->n_zones; i++) {
+		bool over = outcome_final(run->zones[i].outcome);
+		live->zones[i].stage = over ? STAGE_ENDED : STAGE_PLANNED;
+	}
+	live->run = *run;
+	*run = (struct run){0};
+	live->late_allowed_us = ON_TIME_US;
+	live->deadline_us = live->run.due_us + WAIT_MAX_US;
+	return live;
+}
+
+int director_admit(struct director *d, struct run *run, const struct schedule *schedule,
+		   struct live_run **ret, struct error *err) {
+	run->state = run_state(run->zones, run->n_zones);
+	int rc = store_run_claim(d->config.store, run, err);
+	if (rc == -ENOSPC || rc == -EIO) {
+		/* A full disk must not silence a planned broadcast; the journal keeps its
+		 * record. */
+		director_store_result(d, rc, err);
+		if (schedule == NULL) {
+			return rc;
+		}
+		run->id = --d->last_unwritten;
+		log_err("'%s' plays without a record in the database", run->title);
+	} else if (rc < 0) {
+		return rc;
+	}
+	struct live_run *live = live_run_new(run);
+	if (live == NULL) {
+		return error_set(err, ENOMEM, "no memory for a run");
+	}
+	if (schedule != NULL) {
+		int64_t within_us = schedule->play_within_s * 1000000LL;
+		live->conflict = schedule->conflict;
+		live->late_allowed_us = within_us > ON_TIME_US ? within_us : ON_TIME_US;
+		if (within_us > WAIT_MAX_US) {
+			live->deadline_us = live->run.due_us + within_us;
+		}
+	} else {
+		live->late_allowed_us = WAIT_MAX_US;
+	}
+	insert_by_due(d, live);
+	*ret = live;
+	return 0;
+}
+
+/* Fills the zones of a run: names as they are now, quiet ones skipped. */
+int director_run_zones(struct director *d, struct run *run, const struct ids *zones,
+		       int64_t at_us, struct error *err) {
+	run->zones = calloc(zones->n > 0 ? zones->n : 1, sizeof(*run->zones));
+	if (run->zones == NULL) {
+		return error_set(err, ENOMEM, "no memory for the zones of a run");
+	}
+	for (size_t i = 0; i < zones->n; i++) {
+		const struct live_zone *lz = director_zone(d, zones->items[i]);
+		if (lz == NULL) {
+			return error_set_field(err, EINVAL, "zones",
+					       "there is no zone %lld",
+					       (long long)zones->items[i]);
+		}
+		struct run_zone *rz = &run->zones[run->n_zones];
+		*rz = (struct run_zone){.zone = zones->items[i], .started_us = TIME_NONE};
+		rz->zone_name = strdup(lz->zone.name);
+		run->n_zones++;
+		char reason[256];
+		if (director_zone_quiet(d, &lz->zone, at_us, reason, sizeof(reason))) {
+			rz->outcome = OUTCOME_SKIPPED;
+			rz->reason = strdup(reason);
+		}
+	}
+	return 0;
+}
+
+static void all_zones_end(struct run *run, enum outcome outcome, const char *reason) {
+	for (size_t i = 0; i < run->n_zones; i++) {
+		if (!outcome_final(run->zones[i].outcome)) {
+			run->zones[i].outcome = outcome;
+			free(run->zones[i].reason);
+			run->zones[i].reason = strdup(reason);
+		}
+	}
+}
+
+/* Fills what the announcement gives; the zones come from the schedule's targets. */
+static int run_of_schedule(struct director *d, const struct schedule *schedule,
+			   int64_t due_us, struct run *run, struct error *err) {
+	struct announcement announcement = {0};
+	int rc = store_announcement_get(d->config.store, schedule->announcement,
+					&announcement, err);
+	if (rc < 0) {
+		return rc;
+	}
+	run->source = strdup("schedule");
+	run->schedule = schedule->id;
+	run->announcement = announcement.id;
+	run->title = MOVE(announcement.title);
+	run->content = announcement.content;
+	announcement.content = (struct content){0};
+	run->resume = announcement.resume;
+	run->class = schedule->class;
+	run->due_us = due_us;
+	run->created_us = director_now(d);
+	run->expires_us = announcement.expires_us;
+	run->author = strdup(schedule->author != NULL ? schedule->author : "schedule");
+	announcement_done(&announcement);
+	struct ids zones = {0};
+	rc = store_targets_resolve(d->config.store, &schedule->zones, &schedule->areas,
+				   &zones, err);
+	if (rc >= 0) {
+		rc = director_run_zones(d, run, &zones, due_us, err);
+	}
+	ids_done(&zones);
+	return rc;
+}
+
+/* Why a due run does not play at all; "" where it does. */
+static enum outcome judge_lateness(const struct director *d, const struct run *run,
+				   const struct schedule *schedule, char *reason,
+				   size_t size) {
+	int64_t late_us = director_now(d) - run->due_us;
+	int64_t within_us = schedule->play_within_s * 1000000LL;
+	reason[0] = '\0';
+	if (run->expires_us != TIME_NONE && run->due_us >= run->expires_us) {
+		snprintf(reason, size, "the announcement has expired");
+		return OUTCOME_SKIPPED;
+	}
+	if (late_us > ON_TIME_US && late_us > within_us) {
+		snprintf(reason, size,
+			 "the box was off, or its clock not trusted, at that time; it "
+			 "came back %lld s "
+			 "late, %d s were allowed",
+			 (long long)(late_us / 1000000), schedule->play_within_s);
+		return OUTCOME_MISSED;
+	}
+	return OUTCOME_PLANNED;
+}
+
+void director_admit_due(struct director *d, const struct planned *planned) {
+	struct error err = {0};
+	struct schedule schedule = {0};
+	struct run run = {0};
+	int rc = store_schedule_get(d->config.store, planned->schedule, &schedule, &err);
+	if (rc >= 0) {
+		rc = run_of_schedule(d, &schedule, planned->due_us, &run, &err);
+	}
+	if (rc >= 0) {
+		char reason[256];
+		enum outcome outcome =
+			judge_lateness(d, &run, &schedule, reason, sizeof(reason));
+		if (outcome != OUTCOME_PLANNED) {
+			all_zones_end(&run, outcome, reason);
+		}
+		struct live_run *live = NULL;
+		rc = director_admit(d, &run, &schedule, &live, &err);
+	}
+	if (rc < 0 && rc != -EEXIST) {
+		log_err("schedule %lld, due %lld: %s", (long long)planned->schedule,
+			(long long)planned->due_us, err.text);
+	}
+	run_done(&run);
+	schedule_done(&schedule);
+}
+
+/* After a start: what the last life left open. What may have been heard is not played
+ * again. */
+void director_reopen(struct director *d, struct run *run) {
+	struct error err = {0};
+	bool to_come = run->due_us > director_now(d);
+	for (size_t i = 0; i < run->n_zones; i++) {
+		struct run_zone *rz = &run->zones[i];
+		if (outcome_final(rz->outcome) ||
+		    (rz->outcome == OUTCOME_PLANNED && to_come)) {
+			continue;
+		}
+		bool playing = rz->outcome == OUTCOME_PLAYING;
+		enum outcome outcome = playing ? OUTCOME_CUT : OUTCOME_MISSED;
+		const char *reason = playing ? "the box stopped (power or crash) while "
+					       "this was on the air"
+					     : "the box stopped before or just as this "
+					       "began; it is not played "
+					       "late, because it may have been heard";
+		int rc = store_run_finish(d->config.store, run->id, rz->zone, outcome,
+					  reason, rz->played_ms, &err);
+		director_store_result(d, rc, &err);
+		rz->outcome = outcome;
+	}
+	if (!to_come) {
+		return;
+	}
+	struct live_run *live = live_run_new(run);
+	if (live == NULL) {
+		log_err("no memory to take up run %lld again", (long long)run->id);
+		return;
+	}
+	live->late_allowed_us = WAIT_MAX_US;
+	live->written = true;
+	insert_by_due(d, live);
+}
+
+bool live_run_has(const struct live_run *live, enum stage stage) {
+	for (size_t i = 0; i < live->run.n_zones; i++) {
+		if (live->zones[i].stage == stage) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Gives the engine the zones of `live` that stand in `stage` without a job. */
+void director_submit(struct director *d, struct live_run *live, enum stage stage,
+		     int64_t start_ns) {
+	struct error err = {0};
+	struct job *job = NULL;
+	int rc = director_content_job(d, live, &job, &err);
+	if (rc >= 0) {
+		job->id = ++d->last_job;
+		job->start_ns = start_ns;
+		job->n_zones = 0;
+		for (size_t i = 0; i < live->run.n_zones; i++) {
+			if (live->zones[i].stage == stage && live->zones[i].job == 0) {
+				job->zones[job->n_zones++] = live->run.zones[i].zone;
+				live->zones[i].job = job->id;
+			}
+		}
+		int64_t id = job->id;
+		rc = engine_submit(d->config.engine, job, &err);
+		if (rc >= 0) {
+			return;
+		}
+		for (size_t i = 0; i < live->run.n_zones; i++) {
+			if (live->zones[i].job == id) {
+				live->zones[i].job = 0;
+			}
+		}
+	}
+	for (size_t i = 0; i < live->run.n_zones; i++) {
+		if (live->zones[i].stage == stage && live->zones[i].job == 0) {
+			director_zone_end(d, live, i, OUTCOME_FAILED, err.text, 0);
+		}
+	}
+}
+
+void director_hand_over(struct director *d, struct live_run *live) {
+	live->handed = true;
+	bool early = live->run.due_us > director_now(d) + JUDGE_US / 3;
+	if (director_content_ready(d, live) && early) {
+		director_submit(d, live, STAGE_PLANNED,
+				clock_mono_ns_at(live->run.due_us));
+	}
+}
+
+void director_withdraw(struct director *d, struct live_run *live, size_t i) {
+	if (live->zones[i].job != 0) {
+		engine_stop(d->config.engine, live->zones[i].job, live->run.zones[i].zone,
+			    5);
+		live->zones[i].job = 0;
+	}
+}
+
+void director_take_back(struct director *d, struct live_run *live) {
+	for (size_t i = 0; i < live->run.n_zones; i++) {
+		if (live->zones[i].stage == STAGE_PLANNED) {
+			director_withdraw(d, live, i);
+		}
+	}
+	live->handed = false;
+}
+
+void director_zone_end(struct director *d, struct live_run *live, size_t i,
+		       enum outcome outcome, const char *reason, int64_t played_ms) {
+	struct run_zone *rz = &live->run.zones[i];
+	struct live_zone_run *lzr = &live->zones[i];
+	if (lzr->stage == STAGE_ENDED) {
+		return;
+	}
+	lzr->stage = STAGE_ENDED;
+	lzr->job = 0;
+	rz->outcome = outcome;
+	rz->played_ms = played_ms;
+	live->run.state = run_state(live->run.zones, live->run.n_zones);
+	struct live_zone *lz = director_zone(d, rz->zone);
+	if (lz != NULL) {
+		lz->holder = lz->holder == live ? NULL : lz->holder;
+		lz->playing = lz->playing == live ? NULL : lz->playing;
+	}
+	log_info("run %lld '%s' in zone '%s': %s%s%s", (long long)live->run.id,
+		 live->run.title, rz->zone_name, outcome_name(outcome),
+		 reason != NULL ? ": " : "", reason != NULL ? reason : "");
+	if (live->run.id > 0) {
+		struct error err = {0};
+		int rc = store_run_finish(d->config.store, live->run.id, rz->zone,
+					  outcome, reason, played_ms, &err);
+		director_store_result(d, rc, &err);
+	}
+	live->changed = true;
+	director_wake_soon(d);
+}
+
+void director_zone_cut(struct director *d, struct live_run *live, size_t i,
+		       enum outcome end, const char *reason) {
+	struct live_zone_run *lzr = &live->zones[i];
+	if (lzr->stage != STAGE_HANDED && lzr->stage != STAGE_PLAYING) {
+		director_withdraw(d, live, i);
+		director_zone_end(d, live, i,
+				  end == OUTCOME_CUT ? OUTCOME_CANCELLED : end, reason,
+				  0);
+		return;
+	}
+	if (lzr->reason[0] == '\0') { /* the first reason is the true one */
+		lzr->end = end;
+		str_copy(lzr->reason, sizeof(lzr->reason), reason);
+	}
+	struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
+	if (lz != NULL && lz->holder == live) {
+		lz->holder = NULL;
+	}
+	engine_stop(d->config.engine, lzr->job, live->run.zones[i].zone, RAMP_MS);
+	director_wake_soon(d);
+}
+
+/* Which run and zone an event means; false where it was taken back or has ended. */
+static bool find_job(struct director *d, int64_t job, int64_t zone, struct live_run **ret,
+		     size_t *ret_i) {
+	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
+		for (size_t i = 0; i < live->run.n_zones; i++) {
+			if (live->zones[i].job == job &&
+			    live->run.zones[i].zone == zone) {
+				*ret = live;
+				*ret_i = i;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static void on_started(struct director *d, struct live_run *live, size_t i,
+		       const struct engine_event *event) {
+	struct run_zone *rz = &live->run.zones[i];
+	live->zones[i].stage = STAGE_PLAYING;
+	rz->outcome = OUTCOME_PLAYING;
+	rz->started_us = clock_realtime_us_at(event->at_ns);
+	rz->late_ms = (rz->started_us - live->run.due_us) / 1000;
+	live->run.state = run_state(live->run.zones, live->run.n_zones);
+	struct live_zone *lz = director_zone(d, rz->zone);
+	if (lz != NULL) {
+		lz->playing = live;
+	}
+	if (live->run.id > 0) {
+		struct error err = {0};
+		int rc = store_run_start(d->config.store, live->run.id, rz->zone,
+					 rz->started_us, rz->late_ms, &err);
+		director_store_result(d, rc, &err);
+	}
+	live->changed = true;
+	director_tell_zone(d, rz->zone);
+}
+
+static void on_ended(struct director *d, struct live_run *live, size_t i,
+		     const struct engine_event *event) {
+	const struct live_zone_run *lzr = &live->zones[i];
+	int64_t zone = live->run.zones[i].zone;
+	if (event->end == ENGINE_END_PLAYED) {
+		director_zone_end(d, live, i, OUTCOME_PLAYED, NULL, event->played_ms);
+	} else if (event->end == ENGINE_END_FAILED) {
+		director_zone_end(d, live, i, OUTCOME_FAILED, event->text,
+				  event->played_ms);
+	} else {
+		bool unheard = event->played_ms == 0 && lzr->end == OUTCOME_CUT &&
+			       lzr->stage != STAGE_PLAYING;
+		char reason[sizeof(lzr->reason)];
+		str_copy(reason, sizeof(reason), lzr->reason);
+		director_zone_end(d, live, i, unheard ? OUTCOME_CANCELLED : lzr->end,
+				  reason, event->played_ms);
+	}
+	director_tell_zone(d, zone);
+}
+
+void director_on_engine_event(struct director *d, const struct engine_event *event) {
+	struct live_run *live = NULL;
+	size_t i = 0;
+	switch (event->kind) {
+	case ENGINE_OUTPUT_FAULT:
+		director_output_fault(d, event->output, event->text);
+		break;
+	case ENGINE_OUTPUT_OK:
+		log_info("output %lld: %s", (long long)event->output, event->text);
+		director_output_fault(d, event->output, "");
+		break;
+	case ENGINE_JOB_STARTED:
+		if (find_job(d, event->job, event->zone, &live, &i)) {
+			on_started(d, live, i, event);
+		}
+		break;
+	case ENGINE_JOB_ENDED:
+		if (find_job(d, event->job, event->zone, &live, &i)) {
+			on_ended(d, live, i, event);
+		}
+		break;
+	}
+}

@@ -1,0 +1,292 @@
+/* director_zones.c - the zones and outputs as they are set up, and what the director must
+ * know of them (see director_internal.h). */
+#include "director_internal.h"
+
+#include "base/str.h"
+#include "log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct live_zone *director_zone(const struct director *d, int64_t id) {
+	for (size_t i = 0; i < d->n_zones; i++) {
+		if (d->zones[i]->zone.id == id) {
+			return d->zones[i];
+		}
+	}
+	return NULL;
+}
+
+static struct live_output *find_output(const struct director *d, int64_t id) {
+	for (size_t i = 0; i < d->n_outputs; i++) {
+		if (d->outputs[i].id == id) {
+			return &d->outputs[i];
+		}
+	}
+	return NULL;
+}
+
+bool director_zone_quiet(const struct director *d, const struct zone *zone, int64_t at_us,
+			 char *reason, size_t size) {
+	struct civil civil;
+	/* Floor, also before 1970: a minute has begun until the next begins. */
+	int64_t at_s = at_us / 1000000 - (at_us % 1000000 < 0);
+	tz_to_civil(d->config.tz, at_s, &civil);
+	size_t span = 0;
+	if (!quiet_at(zone->quiet, zone->n_quiet, civil.hour * 60 + civil.minute,
+		      &span)) {
+		return false;
+	}
+	const struct quiet_span *q = &zone->quiet[span];
+	snprintf(reason, size, "quiet hours %02d:%02d to %02d:%02d in zone '%s'",
+		 q->from_min / 60, q->from_min % 60, q->to_min / 60, q->to_min % 60,
+		 zone->name);
+	return true;
+}
+
+static void fault_source(const char *name, char ret[FAULT_SOURCE_SIZE]) {
+	char text[2 * FAULT_SOURCE_SIZE];
+	snprintf(text, sizeof(text), "output %.*s", FAULT_SOURCE_SIZE, name);
+	str_copy(ret, FAULT_SOURCE_SIZE, text);
+}
+
+void director_output_fault(struct director *d, int64_t output, const char *text) {
+	struct live_output *lo = find_output(d, output);
+	if (lo == NULL) {
+		return;
+	}
+	str_copy(lo->fault, sizeof(lo->fault), text);
+	char source[FAULT_SOURCE_SIZE];
+	fault_source(lo->name, source);
+	if (text[0] != '\0') {
+		faults_set(d->config.faults, source, text, director_now(d));
+	} else {
+		faults_clear(d->config.faults, source);
+	}
+	for (size_t i = 0; i < d->n_zones; i++) {
+		if (d->zones[i]->zone.output == output) {
+			director_tell_zone(d, d->zones[i]->zone.id);
+		}
+	}
+}
+
+static int engine_take_zone(struct director *d, const struct zone *zone,
+			    struct error *err) {
+	double gain_db =
+		zone->gain_db < zone->max_gain_db ? zone->gain_db : zone->max_gain_db;
+	struct engine_zone ez = {
+		.id = zone->id,
+		.output = zone->output,
+		.channels = zone->channels,
+		.n_channels = zone->n_channels,
+		.gain_db = gain_db,
+		.lead_ms = zone->lead_ms,
+	};
+	return engine_zone_set(d->config.engine, &ez, err);
+}
+
+static int engine_take_output(struct director *d, const struct output *output,
+			      struct error *err) {
+	struct engine_output eo = {
+		.id = output->id,
+		.pcm = output->pcm,
+		.rate = output->rate,
+		.channels = output->channels,
+	};
+	return engine_output_set(d->config.engine, &eo, err);
+}
+
+/* Takes the zone's values over. */
+static int zone_add(struct director *d, struct zone *zone, struct error *err) {
+	struct live_zone *lz = director_zone(d, zone->id);
+	if (lz == NULL) {
+		struct live_zone **zones = reallocarray(d->zones, d->n_zones + 1,
+							sizeof(struct live_zone *));
+		if (zones != NULL) {
+			d->zones = zones;
+			lz = calloc(1, sizeof(*lz));
+		}
+		if (lz == NULL) {
+			return error_set(err, ENOMEM, "no memory for a zone");
+		}
+		d->zones[d->n_zones++] = lz;
+	}
+	zone_done(&lz->zone);
+	lz->zone = *zone;
+	*zone = (struct zone){0};
+	return engine_take_zone(d, &lz->zone, err);
+}
+
+static int output_add(struct director *d, const struct output *output,
+		      struct error *err) {
+	struct live_output *lo = find_output(d, output->id);
+	if (lo == NULL) {
+		struct live_output *outputs =
+			reallocarray(d->outputs, d->n_outputs + 1, sizeof(*d->outputs));
+		if (outputs == NULL) {
+			return error_set(err, ENOMEM, "no memory for an output");
+		}
+		d->outputs = outputs;
+		lo = &d->outputs[d->n_outputs++];
+		*lo = (struct live_output){.id = output->id};
+	} else {
+		/* Under its former name the fault would stay for ever. */
+		char source[FAULT_SOURCE_SIZE];
+		fault_source(lo->name, source);
+		faults_clear(d->config.faults, source);
+		lo->fault[0] = '\0';
+	}
+	str_copy(lo->name, sizeof(lo->name), output->name);
+	return engine_take_output(d, output, err);
+}
+
+static int outputs_load(struct director *d, struct error *err) {
+	struct store_page page = {.limit = 1000};
+	size_t n = 0;
+	do {
+		struct output *outputs = NULL;
+		int rc = store_output_list(d->config.store, page, &outputs, &n, err);
+		for (size_t i = 0; rc >= 0 && i < n; i++) {
+			page.after = outputs[i].id;
+			rc = output_add(d, &outputs[i], err);
+		}
+		output_list_free(outputs, outputs != NULL ? n : 0);
+		if (rc < 0) {
+			return rc;
+		}
+	} while (n == (size_t)page.limit);
+	return 0;
+}
+
+int director_zones_load(struct director *d, struct error *err) {
+	int rc = outputs_load(d, err);
+	if (rc < 0) {
+		return rc;
+	}
+	struct store_page page = {.limit = 1000};
+	size_t n = 0;
+	do {
+		struct zone *zones = NULL;
+		rc = store_zone_list(d->config.store, page, &zones, &n, err);
+		for (size_t i = 0; rc >= 0 && i < n; i++) {
+			page.after = zones[i].id;
+			rc = zone_add(d, &zones[i], err);
+		}
+		zone_list_free(zones, zones != NULL ? n : 0);
+		if (rc < 0) {
+			return rc;
+		}
+	} while (n == (size_t)page.limit);
+	return 0;
+}
+
+void director_zones_free(struct director *d) {
+	for (size_t i = 0; i < d->n_zones; i++) {
+		zone_done(&d->zones[i]->zone);
+		free(d->zones[i]);
+	}
+	free(d->zones);
+	free(d->outputs);
+}
+
+static void output_remove(struct director *d, int64_t id) {
+	struct live_output *lo = find_output(d, id);
+	if (lo == NULL) {
+		return;
+	}
+	char source[FAULT_SOURCE_SIZE];
+	fault_source(lo->name, source);
+	faults_clear(d->config.faults, source);
+	engine_output_remove(d->config.engine, id);
+	*lo = d->outputs[--d->n_outputs];
+}
+
+void director_output_changed(struct director *d, int64_t id) {
+	struct error err = {0};
+	struct output output = {0};
+	int rc = store_output_get(d->config.store, id, &output, &err);
+	if (rc == -ENOENT) {
+		output_remove(d, id);
+		return;
+	}
+	if (rc >= 0) {
+		rc = output_add(d, &output, &err);
+		/* The engine forgets nothing, but a zone may have been refused before. */
+		for (size_t i = 0; rc >= 0 && i < d->n_zones; i++) {
+			if (d->zones[i]->zone.output == id) {
+				rc = engine_take_zone(d, &d->zones[i]->zone, &err);
+			}
+		}
+	}
+	output_done(&output);
+	if (rc < 0) {
+		char source[FAULT_SOURCE_SIZE];
+		snprintf(source, sizeof(source), "output %lld", (long long)id);
+		faults_set(d->config.faults, source, err.text, director_now(d));
+	}
+}
+
+static void zone_remove(struct director *d, int64_t id, const char *author) {
+	char reason[256];
+	snprintf(reason, sizeof(reason), "the zone was deleted by %s", author);
+	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
+		for (size_t i = 0; i < live->run.n_zones; i++) {
+			if (live->run.zones[i].zone == id &&
+			    live->zones[i].stage != STAGE_ENDED) {
+				bool heard = live->zones[i].stage == STAGE_PLAYING;
+				director_withdraw(d, live, i);
+				director_zone_end(d, live, i,
+						  heard ? OUTCOME_CUT : OUTCOME_CANCELLED,
+						  reason, 0);
+			}
+		}
+	}
+	engine_zone_remove(d->config.engine, id);
+	for (size_t i = 0; i < d->n_zones; i++) {
+		if (d->zones[i]->zone.id == id) {
+			zone_done(&d->zones[i]->zone);
+			free(d->zones[i]);
+			d->zones[i] = d->zones[--d->n_zones];
+			return;
+		}
+	}
+}
+
+void director_zone_changed(struct director *d, int64_t id, const char *author) {
+	struct error err = {0};
+	struct zone zone = {0};
+	int rc = store_zone_get(d->config.store, id, &zone, &err);
+	if (rc == -ENOENT) {
+		zone_remove(d, id, author);
+		return;
+	}
+	if (rc >= 0) {
+		rc = zone_add(d, &zone, &err);
+	}
+	zone_done(&zone);
+	if (rc < 0) {
+		log_err("zone %lld could not be taken into use: %s", (long long)id,
+			err.text);
+	}
+	director_wake_soon(d);
+}
+
+void director_zone_status(const struct director *d, int64_t zone,
+			  struct director_zone_status *ret) {
+	*ret = (struct director_zone_status){0};
+	const struct live_zone *lz = director_zone(d, zone);
+	if (lz == NULL) {
+		return;
+	}
+	ret->run = lz->playing != NULL ? lz->playing->run.id : 0;
+	const struct live_output *lo = find_output(d, lz->zone.output);
+	if (lo != NULL) {
+		str_copy(ret->fault, sizeof(ret->fault), lo->fault);
+	}
+	for (const struct live_run *live = d->runs; live != NULL; live = live->next) {
+		for (size_t i = 0; i < live->run.n_zones; i++) {
+			ret->waiting += live->run.zones[i].zone == zone &&
+					live->zones[i].stage == STAGE_WAITING;
+		}
+	}
+}
