@@ -65,7 +65,7 @@ int director_stop_zones(struct director *d, const struct ids *zones, const char 
 
 /* A row of the store was put or deleted. */
 void director_output_changed(struct director *d, int64_t id);
-void director_zone_changed(struct director *d, int64_t id, const char *author);
+void director_zone_changed(struct director *d, int64_t id);
 void director_schedule_changed(struct director *d, int64_t id);
 void director_announcement_changed(struct director *d, int64_t id);
 

@@ -226,9 +226,7 @@ void director_output_changed(struct director *d, int64_t id) {
 	}
 }
 
-static void zone_remove(struct director *d, int64_t id, const char *author) {
-	char reason[256];
-	snprintf(reason, sizeof(reason), "the zone was deleted by %s", author);
+static void zone_remove(struct director *d, int64_t id) {
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		for (size_t i = 0; i < live->run.n_zones; i++) {
 			if (live->run.zones[i].zone == id &&
@@ -237,7 +235,7 @@ static void zone_remove(struct director *d, int64_t id, const char *author) {
 				director_withdraw(d, live, i);
 				director_zone_end(d, live, i,
 						  heard ? OUTCOME_CUT : OUTCOME_CANCELLED,
-						  reason, 0);
+						  "the zone was deleted", 0);
 			}
 		}
 	}
@@ -252,12 +250,12 @@ static void zone_remove(struct director *d, int64_t id, const char *author) {
 	}
 }
 
-void director_zone_changed(struct director *d, int64_t id, const char *author) {
+void director_zone_changed(struct director *d, int64_t id) {
 	struct error err = {0};
 	struct zone zone = {0};
 	int rc = store_zone_get(d->config.store, id, &zone, &err);
 	if (rc == -ENOENT) {
-		zone_remove(d, id, author);
+		zone_remove(d, id);
 		return;
 	}
 	if (rc >= 0) {

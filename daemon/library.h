@@ -33,6 +33,9 @@ void library_free(
 	struct library *l); /* what is under way is called back with ECANCELED */
 DEFINE_AUTO(struct library *, library_free)
 
+/* The box's own voice and time-out, from now on. */
+void library_speech_set(struct library *l, const char *voice, int timeout_s);
+
 /* An unnamed file on the data disk for an upload (O_TMPFILE). Returns the fd, or a
  * negative errno. */
 int library_spool(struct library *l, struct error *err);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
 struct loop {
@@ -48,6 +49,28 @@ void loop_free(struct loop *loop) {
 	}
 	sd_event_unref(loop->event);
 	free(loop);
+}
+
+static uint64_t monotonic_us(void) {
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+void loop_ready(struct loop *loop) {
+	(void)loop;
+	sd_notify(0, "READY=1");
+}
+
+void loop_reloading(struct loop *loop) {
+	(void)loop;
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)monotonic_us());
+}
+
+void loop_stopping(struct loop *loop) {
+	(void)loop;
+	sd_notify(0, "STOPPING=1");
 }
 
 int loop_run(struct loop *loop, struct error *err) {

@@ -24,6 +24,11 @@ int loop_new(struct loop **ret, struct error *err);
 void loop_free(struct loop *loop); /* NULL is fine */
 DEFINE_AUTO(struct loop *, loop_free)
 
+/* What the service manager is told (sd_notify(3)); without one they do nothing. */
+void loop_ready(struct loop *loop);
+void loop_reloading(struct loop *loop);
+void loop_stopping(struct loop *loop);
+
 int loop_run(struct loop *loop, struct error *err); /* until loop_exit; 0 then */
 void loop_exit(struct loop *loop);
 

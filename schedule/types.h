@@ -66,6 +66,7 @@ struct ids {
 	size_t n;
 };
 void ids_done(struct ids *ids);
+DEFINE_AUTO_DONE(struct ids, ids_done)
 int ids_add(struct ids *ids, int64_t id); /* 0 or -ENOMEM; adding one twice keeps one */
 bool ids_has(const struct ids *ids, int64_t id);
 
@@ -74,6 +75,7 @@ struct texts {
 	size_t n;
 };
 void texts_done(struct texts *texts);
+DEFINE_AUTO_DONE(struct texts, texts_done)
 int texts_add(struct texts *texts, const char *text); /* copies; 0 or -ENOMEM */
 
 struct area {
@@ -83,6 +85,7 @@ struct area {
 	int64_t parent; /* an area's id, 0 at the top */
 };
 void area_done(struct area *area);
+DEFINE_AUTO_DONE(struct area, area_done)
 
 struct output {
 	int64_t id;
@@ -92,6 +95,7 @@ struct output {
 	int channels; /* 1 to OUTPUT_CHANNELS_MAX */
 };
 void output_done(struct output *output);
+DEFINE_AUTO_DONE(struct output, output_done)
 
 /* Minutes of the local day. from > to passes midnight; from == to is the whole day. */
 struct quiet_span {
@@ -113,6 +117,7 @@ struct zone {
 	int lead_ms; /* silence before the sound while the amplifier wakes, 0 to 10000 */
 };
 void zone_done(struct zone *zone);
+DEFINE_AUTO_DONE(struct zone, zone_done)
 
 struct clip {
 	char id[CLIP_ID_SIZE]; /* SHA-256 of the Ogg Opus file, lower-case hex */
@@ -126,6 +131,7 @@ struct clip {
 	char *author;
 };
 void clip_done(struct clip *clip);
+DEFINE_AUTO_DONE(struct clip, clip_done)
 
 struct part {
 	enum part_kind kind;
@@ -142,6 +148,7 @@ struct content {
 	int64_t gap_ms; /* 0 to 600000 */
 };
 void content_done(struct content *content);
+DEFINE_AUTO_DONE(struct content, content_done)
 int content_copy(const struct content *from, struct content *ret);
 /* Adds a part; copies the texts. 0 or -ENOMEM. */
 int content_add(struct content *content, enum part_kind kind, const char *text,
@@ -159,6 +166,7 @@ struct announcement {
 	char *author;
 };
 void announcement_done(struct announcement *announcement);
+DEFINE_AUTO_DONE(struct announcement, announcement_done)
 
 struct schedule {
 	int64_t id;
@@ -177,6 +185,7 @@ struct schedule {
 	char *author;
 };
 void schedule_done(struct schedule *schedule);
+DEFINE_AUTO_DONE(struct schedule, schedule_done)
 
 struct run_zone {
 	int64_t zone;
@@ -206,9 +215,7 @@ struct run {
 	size_t n_zones;
 };
 void run_done(struct run *run);
-static inline void run_done_auto(struct run *run) {
-	run_done(run);
-}
+DEFINE_AUTO_DONE(struct run, run_done)
 
 /* The state of a run from its zones: playing where any plays, else planned where any is
  * planned, else the first of failed, cut, missed, cancelled, skipped, played that any
@@ -222,3 +229,4 @@ struct token {
 	int64_t last_used_us; /* TIME_NONE: never; kept to the hour */
 };
 void token_done(struct token *token);
+DEFINE_AUTO_DONE(struct token, token_done)

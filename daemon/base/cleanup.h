@@ -12,6 +12,13 @@
 		free_function(*p);                                                       \
 	}
 
+/* The same for values: DEFINE_AUTO_DONE(struct ids, ids_done); AUTO(ids_done) struct ids
+ * ids = {0}; */
+#define DEFINE_AUTO_DONE(type, done_function)                                            \
+	static inline void done_function##_auto(type *p) {                               \
+		done_function(p);                                                        \
+	}
+
 #define AUTO(free_function) __attribute__((cleanup(free_function##_auto)))
 
 /* Hands a pointer on: its value, and the variable becomes NULL. */

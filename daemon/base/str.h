@@ -18,9 +18,7 @@ struct str {
 	{ NULL, 0, 0 }
 
 void str_done(struct str *s);
-static inline void str_done_auto(struct str *s) {
-	str_done(s);
-}
+DEFINE_AUTO_DONE(struct str, str_done)
 
 /* Each returns 0 or -ENOMEM; on failure the string keeps what it had. */
 int str_append(struct str *s, const char *text);
@@ -28,7 +26,8 @@ int str_append_bytes(struct str *s, const void *bytes, size_t len);
 int str_printf(struct str *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Copies what fits in whole UTF-8 characters, always ends with NUL. Returns false where it had to cut. */
+/* Copies what fits in whole UTF-8 characters, always ends with NUL. Returns false where
+ * it had to cut. */
 bool str_copy(char *to, size_t size, const char *from);
 
 /* True where the bytes are UTF-8 (RFC 3629) without NUL. */

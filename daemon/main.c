@@ -1,0 +1,424 @@
+/* main.c - dalabad: creates everything in order, loops, destroys it in reverse.
+ * All state hangs from here; nothing below main exits the process. */
+#include "audio/chime.h"
+#include "base/str.h"
+#include "config.h"
+#include "director.h"
+#include "jobs.h"
+#include "library.h"
+#include "log.h"
+#include "loop.h"
+#include "ops.h"
+#include "web-admin/admin.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define EXIT_BAD_CONFIG 78 /* EX_CONFIG of sysexits.h */
+#define WORKERS 2
+
+/* In the order of creation. */
+struct box {
+	const char *config_path;
+	const char *data_dir; /* of the command line, NULL: the configuration's */
+	struct config *config;
+	struct tz *tz;
+	struct store *store;
+	struct faults *faults;
+	struct loop *loop;
+	struct clock *clock;
+	struct jobs *jobs;
+	struct library *library;
+	struct engine *engine;
+	struct director *director;
+	struct ops_context ops;
+	struct admin *admin;
+	struct loop_source *admin_fd;
+	struct loop_source *admin_timer;
+	struct loop_source *terminate;
+	struct loop_source *interrupt;
+	struct loop_source *reload;
+	struct loop_source *pipe;
+};
+
+static void usage(FILE *to) {
+	fputs("usage: dalabad --config FILE [--data-dir DIR]\n"
+	      "  --config FILE   the settings; see docs/operating.md\n"
+	      "  --data-dir DIR  instead of [daemon] data_dir\n"
+	      "  --version, --help\n",
+	      to);
+}
+
+static const char *data_dir(const struct box *box) {
+	return box->data_dir != NULL ? box->data_dir : box->config->data_dir;
+}
+
+/* -------------------------------------------------------------- the API in the loop */
+
+static void admin_turn(struct box *box) {
+	admin_work(box->admin);
+	int64_t wait_us = admin_timeout_us(box->admin);
+	if (wait_us < 0) {
+		loop_timer_arm_us(box->admin_timer, INT64_MAX);
+	} else {
+		loop_timer_arm_in_us(box->admin_timer, wait_us);
+	}
+}
+
+static void on_admin_fd(void *arg, int fd, uint32_t events) {
+	(void)fd;
+	(void)events;
+	admin_turn(arg);
+}
+
+static void on_admin_timer(void *arg) {
+	admin_turn(arg);
+}
+
+static void on_run(void *ctx, int64_t run) {
+	struct box *box = ctx;
+	if (box->admin != NULL) {
+		admin_publish_run(box->admin, run);
+	}
+}
+
+static void on_zone(void *ctx, int64_t zone) {
+	struct box *box = ctx;
+	if (box->admin != NULL) {
+		admin_publish_status(box->admin, zone);
+	}
+}
+
+static void on_fault(void *ctx, const struct fault *fault, bool over) {
+	struct box *box = ctx;
+	if (box->admin == NULL) {
+		return;
+	}
+	struct admin_fault told = {.since_us = fault->since_us};
+	str_copy(told.source, sizeof(told.source), fault->source);
+	str_copy(told.text, sizeof(told.text), fault->text);
+	admin_publish_fault(box->admin, &told, over);
+}
+
+/* ------------------------------------------------------------------------- signals */
+
+static void on_terminate(void *arg) {
+	struct box *box = arg;
+	log_notice("stopping");
+	loop_exit(box->loop);
+}
+
+static void on_nothing(void *arg) {
+	(void)arg; /* SIGPIPE: the write says it too */
+}
+
+static bool differs(const char *a, const char *b, const char *key) {
+	bool other = strcmp(a, b) != 0;
+	if (other) {
+		log_warning("%s has changed from '%s' to '%s': restart dalabad to use it",
+			    key, a, b);
+	}
+	return other;
+}
+
+static void on_reload(void *arg) {
+	struct box *box = arg;
+	struct error err = {0};
+	struct config *config = NULL;
+	loop_reloading(box->loop);
+	if (config_load(box->config_path, &config, &err) < 0) {
+		log_err("the configuration stays as it was: %s", err.text);
+		loop_ready(box->loop);
+		return;
+	}
+	const struct config *old = box->config;
+	differs(old->data_dir, config->data_dir, "[daemon] data_dir");
+	differs(old->timezone, config->timezone, "[daemon] timezone");
+	differs(old->listen, config->listen, "[http] listen");
+	differs(old->socket, config->socket, "[http] socket");
+	differs(old->tls_certificate, config->tls_certificate, "[http] tls_certificate");
+	differs(old->tls_key, config->tls_key, "[http] tls_key");
+	if (old->buffer_ms != config->buffer_ms) {
+		log_warning("[audio] buffer_ms has changed: restart dalabad to use it");
+	}
+	library_speech_set(box->library, config->speech_voice,
+			   (int)config->speech_timeout_s);
+	config_free(box->config);
+	box->config = config;
+	log_notice("'%s' was read again", box->config_path);
+	loop_ready(box->loop);
+}
+
+/* ------------------------------------------------------------------------ creation */
+
+/* dalaba-ingest stands beside dalabad in a build directory, else where it was installed.
+ */
+static void find_ingest(char *ret, size_t size) {
+	char self[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (len > 0) {
+		self[len] = '\0';
+		char *slash = strrchr(self, '/');
+		if (slash != NULL) {
+			*slash = '\0';
+			int n = snprintf(ret, size, "%s/dalaba-ingest", self);
+			if (n > 0 && (size_t)n < size && access(ret, X_OK) == 0) {
+				return;
+			}
+		}
+	}
+	str_copy(ret, size, DALABA_LIBEXECDIR "/dalaba-ingest");
+}
+
+static int make_data_dir(const struct box *box, struct error *err) {
+	if (mkdir(data_dir(box), 0750) < 0 && errno != EEXIST) {
+		return error_set(err, errno,
+				 "cannot make the data folder '%s': %s; create it, or "
+				 "set [daemon] "
+				 "data_dir or --data-dir to a folder this user may write",
+				 data_dir(box), strerror(errno));
+	}
+	return 0;
+}
+
+static int open_store(struct box *box, struct error *err) {
+	int rc = make_data_dir(box, err);
+	if (rc < 0) {
+		return rc;
+	}
+	char path[PATH_MAX];
+	if (snprintf(path, sizeof(path), "%s/dalaba.db", data_dir(box)) >=
+	    (int)sizeof(path)) {
+		return error_set(err, ENAMETOOLONG,
+				 "the name of the data folder is too long");
+	}
+	return store_open(path, &box->store, err);
+}
+
+static void on_clock_step(void *arg) {
+	struct box *box = arg;
+	if (box->director != NULL) {
+		director_clock_stepped(box->director);
+	}
+}
+
+static int create_sound(struct box *box, struct error *err) {
+	char ingest[PATH_MAX];
+	find_ingest(ingest, sizeof(ingest));
+	struct library_config library = {
+		.data_dir = data_dir(box),
+		.ingest_program = ingest,
+		.speech_voice = box->config->speech_voice,
+		.speech_timeout_s = (int)box->config->speech_timeout_s,
+	};
+	struct engine_config engine = {.buffer_ms = (int)box->config->buffer_ms};
+	int rc = library_new(&library, box->loop, box->store, box->jobs, &box->library,
+			     err);
+	if (rc >= 0) {
+		rc = engine_new(&engine, &box->engine, err);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	struct director_config director = {
+		.loop = box->loop,
+		.store = box->store,
+		.engine = box->engine,
+		.library = box->library,
+		.clock = box->clock,
+		.faults = box->faults,
+		.tz = box->tz,
+		.on_run = on_run,
+		.on_zone = on_zone,
+		.ctx = box,
+	};
+	return director_new(&director, &box->director, err);
+}
+
+static int create_core(struct box *box, struct error *err) {
+	int rc = tz_load(box->config->timezone, &box->tz, err);
+	if (rc >= 0) {
+		rc = open_store(box, err);
+	}
+	if (rc >= 0) {
+		rc = faults_new(&box->faults, err);
+	}
+	if (rc >= 0) {
+		rc = loop_new(&box->loop, err);
+	}
+	int64_t newest_us = TIME_NONE;
+	if (rc >= 0) {
+		rc = store_newest_us(box->store, &newest_us, err);
+	}
+	if (rc >= 0) {
+		rc = clock_new(box->loop, newest_us, on_clock_step, box, &box->clock,
+			       err);
+	}
+	if (rc >= 0) {
+		rc = jobs_new(box->loop, WORKERS, &box->jobs, err);
+	}
+	return rc;
+}
+
+static int create_admin(struct box *box, struct error *err) {
+	box->ops = (struct ops_context){
+		.director = box->director,
+		.engine = box->engine,
+		.library = box->library,
+		.clock = box->clock,
+		.faults = box->faults,
+	};
+	struct admin_config config = {
+		.listen = box->config->listen,
+		.socket = box->config->socket,
+		.certificate = box->config->tls_certificate,
+		.key = box->config->tls_key,
+		.socket_group = "dalaba",
+		.chimes = chime_names(),
+		.tz = box->tz,
+		.store = box->store,
+		.ops = ops_table(),
+		.ctx = &box->ops,
+	};
+	int rc = admin_new(&config, &box->admin, err);
+	if (rc >= 0) {
+		faults_listen(box->faults, on_fault, box);
+		rc = loop_add_fd(box->loop, admin_fd(box->admin), EPOLLIN, on_admin_fd,
+				 box, &box->admin_fd, err);
+	}
+	if (rc >= 0) {
+		rc = loop_add_timer(box->loop, CLOCK_MONOTONIC, on_admin_timer, box,
+				    &box->admin_timer, err);
+	}
+	return rc;
+}
+
+static int create_signals(struct box *box, struct error *err) {
+	int rc = loop_add_signal(box->loop, SIGTERM, on_terminate, box, &box->terminate,
+				 err);
+	if (rc >= 0) {
+		rc = loop_add_signal(box->loop, SIGINT, on_terminate, box,
+				     &box->interrupt, err);
+	}
+	if (rc >= 0) {
+		rc = loop_add_signal(box->loop, SIGHUP, on_reload, box, &box->reload,
+				     err);
+	}
+	if (rc >= 0) {
+		rc = loop_add_signal(box->loop, SIGPIPE, on_nothing, box, &box->pipe,
+				     err);
+	}
+	return rc;
+}
+
+static void box_done(struct box *box) {
+	loop_source_free(box->pipe);
+	loop_source_free(box->reload);
+	loop_source_free(box->interrupt);
+	loop_source_free(box->terminate);
+	loop_source_free(box->admin_timer);
+	loop_source_free(box->admin_fd);
+	if (box->faults != NULL) {
+		faults_listen(box->faults, NULL, NULL);
+	}
+	admin_free(MOVE(box->admin));
+	director_free(box->director);
+	engine_free(box->engine);
+	library_free(box->library);
+	jobs_free(box->jobs);
+	clock_free(box->clock);
+	loop_free(box->loop);
+	faults_free(box->faults);
+	store_close(box->store);
+	tz_free(box->tz);
+	config_free(box->config);
+}
+
+static int box_run(struct box *box, struct error *err) {
+	int rc = create_core(box, err);
+	/* Signals are blocked before the first thread, or a thread might take them. */
+	if (rc >= 0) {
+		rc = create_signals(box, err);
+	}
+	if (rc >= 0) {
+		rc = create_sound(box, err);
+	}
+	if (rc >= 0) {
+		rc = create_admin(box, err);
+	}
+	if (rc >= 0) {
+		rc = director_start(box->director, err);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	admin_turn(box);
+	loop_ready(box->loop);
+	log_notice("dalabad " DALABA_VERSION ", data in '%s'", data_dir(box));
+	fputs("ready\n", stderr);
+	rc = loop_run(box->loop, err);
+	loop_stopping(box->loop);
+	return rc;
+}
+
+/* 0 to go on, 1 to end well, 2 wrong use. */
+static int read_arguments(int argc, char **argv, struct box *box) {
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"data-dir", required_argument, NULL, 'd'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			box->config_path = optarg;
+			break;
+		case 'd':
+			box->data_dir = optarg;
+			break;
+		case 'v':
+			puts("dalabad " DALABA_VERSION);
+			return 1;
+		case 'h':
+			usage(stdout);
+			return 1;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (optind < argc || box->config_path == NULL) {
+		usage(stderr);
+		return 2;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv) {
+	struct box box = {0};
+	int used = read_arguments(argc, argv, &box);
+	if (used != 0) {
+		return used == 1 ? EXIT_SUCCESS : EXIT_FAILURE;
+	}
+	umask(027);
+	struct error err = {0};
+	int rc = config_load(box.config_path, &box.config, &err);
+	if (rc < 0) {
+		log_err("%s", err.text);
+		return EXIT_BAD_CONFIG;
+	}
+	rc = box_run(&box, &err);
+	if (rc < 0) {
+		log_err("%s", err.text);
+	}
+	box_done(&box);
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,193 @@
+/* ops.c - see ops.h. Translation only: every decision is made elsewhere. */
+#include "ops.h"
+
+#include "audio/chime.h"
+#include "base/str.h"
+#include "log.h"
+
+#include <string.h>
+
+static void op_clock(void *ctx, struct admin_clock *ret) {
+	struct ops_context *c = ctx;
+	struct clock_verdict verdict;
+	clock_verdict_now(c->clock, &verdict);
+	ret->now_us = clock_now_us();
+	ret->trusted = verdict.trusted;
+	str_copy(ret->reason, sizeof(ret->reason), verdict.reason);
+}
+
+static void op_zone_status(void *ctx, int64_t zone, struct admin_zone_status *ret) {
+	struct ops_context *c = ctx;
+	struct director_zone_status status;
+	director_zone_status(c->director, zone, &status);
+	*ret = (struct admin_zone_status){
+		.run = status.run, .waiting = status.waiting, .level_db = -120.0};
+	str_copy(ret->fault, sizeof(ret->fault), status.fault);
+	ret->state = status.fault[0] != '\0' ? ADMIN_ZONE_FAULT
+		     : status.run != 0       ? ADMIN_ZONE_PLAYING
+					     : ADMIN_ZONE_IDLE;
+	double peak_db = 0.0;
+	engine_zone_level(c->engine, zone, &ret->level_db, &peak_db);
+}
+
+static int op_faults(void *ctx, struct admin_fault **ret, size_t *n, struct error *err) {
+	struct ops_context *c = ctx;
+	const struct fault *faults = NULL;
+	size_t count = faults_list(c->faults, &faults);
+	struct admin_fault *items = calloc(count + 1, sizeof(*items));
+	if (items == NULL) {
+		return error_set(err, ENOMEM, "no memory for the list of faults");
+	}
+	for (size_t i = 0; i < count; i++) {
+		str_copy(items[i].source, sizeof(items[i].source), faults[i].source);
+		str_copy(items[i].text, sizeof(items[i].text), faults[i].text);
+		items[i].since_us = faults[i].since_us;
+	}
+	*ret = items;
+	*n = count;
+	return 0;
+}
+
+static int op_cards(void *ctx, struct admin_card **ret, size_t *n, struct error *err) {
+	(void)ctx;
+	AUTO(free) struct engine_card *cards = NULL;
+	size_t count = 0;
+	int rc = engine_cards(&cards, &count, err);
+	if (rc < 0) {
+		return rc;
+	}
+	struct admin_card *items = calloc(count + 1, sizeof(*items));
+	if (items == NULL) {
+		return error_set(err, ENOMEM, "no memory for the list of cards");
+	}
+	for (size_t i = 0; i < count; i++) {
+		str_copy(items[i].pcm, sizeof(items[i].pcm), cards[i].pcm);
+		str_copy(items[i].name, sizeof(items[i].name), cards[i].name);
+	}
+	*ret = items;
+	*n = count;
+	return 0;
+}
+
+static int op_push(void *ctx, const struct admin_push *push, int64_t *ret_run,
+		   struct error *err) {
+	struct ops_context *c = ctx;
+	struct director_push p = {
+		.source = "push",
+		.announcement = push->announcement,
+		.content = &push->content,
+		.title = push->title,
+		.zones = &push->zones,
+		.at_us = push->at_us,
+		.class = push->class,
+		.author = push->author,
+	};
+	return director_push(c->director, &p, ret_run, err);
+}
+
+static int op_zone_test(void *ctx, int64_t zone, const char *author, int64_t *ret_run,
+			struct error *err) {
+	struct ops_context *c = ctx;
+	AUTO(ids_done) struct ids zones = {0};
+	AUTO(content_done) struct content content = {.repeat = 1};
+	if (ids_add(&zones, zone) < 0 ||
+	    content_add(&content, PART_CHIME, CHIME_DEFAULT, NULL, 0) < 0) {
+		return error_set(err, ENOMEM, "no memory for a test");
+	}
+	struct director_push p = {
+		.source = "test",
+		.content = &content,
+		.title = "test chime",
+		.zones = &zones,
+		.at_us = TIME_NONE,
+		.class = CLASS_NOTICE,
+		.author = author,
+	};
+	return director_push(c->director, &p, ret_run, err);
+}
+
+static int op_run_stop(void *ctx, int64_t run, const char *author, struct error *err) {
+	struct ops_context *c = ctx;
+	return director_stop_run(c->director, run, author, err);
+}
+
+static int op_stop(void *ctx, const struct ids *zones, const char *author,
+		   struct error *err) {
+	(void)err;
+	struct ops_context *c = ctx;
+	return director_stop_zones(c->director, zones, author);
+}
+
+static int op_clip_spool(void *ctx, struct error *err) {
+	struct ops_context *c = ctx;
+	return library_spool(c->library, err);
+}
+
+static int op_clip_import(void *ctx, int fd, const char *title, const char *author,
+			  admin_clip_fn done, void *arg, struct error *err) {
+	struct ops_context *c = ctx;
+	return library_import(c->library, fd, title, author, done, arg, err);
+}
+
+static int op_clip_delete(void *ctx, const char *id, struct error *err) {
+	struct ops_context *c = ctx;
+	return library_delete(c->library, id, err);
+}
+
+static void op_clip_path(void *ctx, const char *id, char *ret, size_t size) {
+	struct ops_context *c = ctx;
+	library_path(c->library, id, ret, size);
+}
+
+static int op_speak(void *ctx, const char *text, const char *voice, double speed,
+		    const char *author, admin_clip_fn done, void *arg,
+		    struct error *err) {
+	struct ops_context *c = ctx;
+	return library_speak(c->library, text, voice, speed, author, done, arg, err);
+}
+
+static void op_changed(void *ctx, enum admin_table table, int64_t id) {
+	struct ops_context *c = ctx;
+	switch (table) {
+	case ADMIN_AREAS:
+		break; /* targets are resolved when a run is made */
+	case ADMIN_OUTPUTS:
+		director_output_changed(c->director, id);
+		break;
+	case ADMIN_ZONES:
+		director_zone_changed(c->director, id);
+		break;
+	case ADMIN_ANNOUNCEMENTS:
+		director_announcement_changed(c->director, id);
+		break;
+	case ADMIN_SCHEDULES:
+		director_schedule_changed(c->director, id);
+		break;
+	}
+}
+
+static void op_log(void *ctx, int priority, const char *text) {
+	(void)ctx;
+	log_at(priority, "%s", text);
+}
+
+const struct admin_ops *ops_table(void) {
+	static const struct admin_ops ops = {
+		.clock = op_clock,
+		.zone_status = op_zone_status,
+		.faults = op_faults,
+		.cards = op_cards,
+		.zone_test = op_zone_test,
+		.push = op_push,
+		.run_stop = op_run_stop,
+		.stop = op_stop,
+		.clip_spool = op_clip_spool,
+		.clip_import = op_clip_import,
+		.clip_delete = op_clip_delete,
+		.clip_path = op_clip_path,
+		.speak = op_speak,
+		.changed = op_changed,
+		.log = op_log,
+	};
+	return &ops;
+}

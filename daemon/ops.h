@@ -1,0 +1,20 @@
+/* ops.h - what the API asks of the daemon (web-admin/admin.h), answered by director,
+ * engine, library and clock. Owner: main. Threads: the core thread alone. */
+#pragma once
+
+#include "clock.h"
+#include "director.h"
+#include "faults.h"
+#include "library.h"
+#include "web-admin/admin.h"
+
+/* The ctx of every op; everything in it is borrowed. */
+struct ops_context {
+	struct director *director;
+	struct engine *engine;
+	struct library *library;
+	struct clock *clock;
+	struct faults *faults;
+};
+
+const struct admin_ops *ops_table(void);
