@@ -1,0 +1,219 @@
+# shellcheck shell=bash
+# tiers.sh - what ./dev test, check, bench and fuzz run, in order. Sourced by ./dev after
+# common.sh. A tier that cannot be built, or that runs nothing, has failed.
+
+passed=0 failed=0 skipped=0
+results=test-results
+failed_names=()
+
+# count TIER KIND FILE: adds up what a report (meson or junit) says.
+count() {
+	local tier=$1 counts p f s name
+	if ! counts=$(/usr/bin/python3 tools/results.py "$2" "$3"); then
+		failed=$((failed + 1))
+		failed_names+=("$tier: no test of it ran")
+		return
+	fi
+	{
+		read -r p f s
+		while IFS= read -r name; do
+			failed_names+=("$tier: $name")
+		done
+	} <<<"$counts"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	say "$tier: $p passed, $f failed, $s skipped"
+}
+
+# tier_failed TIER WHAT: one failed test for what is not a test itself.
+tier_failed() {
+	failed=$((failed + 1))
+	failed_names+=("$1: $2")
+	say "$1: FAILED: $2"
+}
+
+# meson_tier TIER DIR OPTION...: runs meson tests. Its exit status is not asked: the report
+# says it, and a missing report is a failure.
+meson_tier() {
+	local tier=$1 dir=$2
+	shift 2
+	rm -f "$dir/meson-logs/testlog.json"
+	fixed_addresses meson test -C "$dir" --num-processes "$jobs" --print-errorlogs "$@" \
+		</dev/null || true
+	count "$tier" meson "$dir/meson-logs/testlog.json"
+}
+
+# pytest_tier TIER FOLDER...
+pytest_tier() {
+	local tier=$1 report
+	report=$results/${1// /-}.xml
+	shift
+	mkdir -p "$results"
+	rm -f "$report"
+	fixed_addresses env DALABA_BUILD="$PWD/build-asan" /usr/bin/python3 -m pytest -v \
+		-p no:cacheprovider --tb=short --color=no --junit-xml="$report" "$@" \
+		</dev/null || true
+	count "$tier" junit "$report"
+}
+
+tier_sanitized() {
+	say "1/5 build-asan: gcc with address and undefined-behaviour sanitizers (2 minutes)"
+	build_asan || {
+		tier_failed "build-asan" "it does not build"
+		return
+	}
+	say "1/5 unit, engine and simulation tests under both sanitizers (2 minutes)"
+	meson_tier "sanitized" build-asan
+}
+
+tier_threads() {
+	say "2/5 build-tsan: the engine's tests under the thread sanitizer (1 minute)"
+	build_tsan || {
+		tier_failed "build-tsan" "it does not configure"
+		return
+	}
+	meson_tier "thread sanitizer" build-tsan --suite engine
+}
+
+tier_clang() {
+	say "3/5 build-clang: everything once more with clang, where a warning is an error (1 minute)"
+	if build_clang; then
+		passed=$((passed + 1))
+	else
+		tier_failed "build-clang" "clang does not build it without warnings"
+	fi
+}
+
+tier_tooling() {
+	say "4/5 floors, units and scripts (half a minute)"
+	pytest_tier "tooling" tests/tooling
+}
+
+tier_integration() {
+	say "5/5 integration: the sanitized daemon as a whole, on real ALSA (5 minutes)"
+	if [[ ! -x build-asan/dalabad ]]; then
+		tier_failed "integration" "there is no sanitized daemon to test"
+		return
+	fi
+	pytest_tier "integration" tests/integration
+}
+
+tiers_run() {
+	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1
+	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+	export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+	local start=$SECONDS
+	tier_sanitized
+	tier_threads
+	tier_clang
+	tier_tooling
+	tier_integration
+	say "all tiers took $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s"
+	((${#failed_names[@]} == 0)) || printf 'FAILED %s\n' "${failed_names[@]}"
+	if ((skipped)); then
+		echo "$passed passed, $failed failed, $skipped skipped"
+	else
+		echo "$passed passed, $failed failed"
+	fi
+	((failed == 0))
+}
+
+# checks: each says what it looks at; all run, then the exit status tells.
+check_one() {
+	local name=$1
+	shift
+	say "$name"
+	"$@" || failed_names+=("$name")
+}
+
+# c_files FOLDER...: each ends with NUL.
+c_files() {
+	find "$@" -name '*.[ch]' -print0 | sort -z
+}
+
+check_format() {
+	c_files audio daemon schedule tests web-admin | xargs -0 clang-format --dry-run -Werror
+}
+
+check_tidy() {
+	configure build-clang clang && compile build-clang >/dev/null || return 1
+	c_files audio daemon schedule web-admin | grep -z '\.c$' |
+		xargs -0 -n 4 -P "$jobs" clang-tidy -p build-clang --quiet --warnings-as-errors='*' \
+			2>build-clang/tidy.err || {
+		grep -v 'warnings generated' build-clang/tidy.err >&2 || true
+		return 1
+	}
+}
+
+check_cppcheck() {
+	cppcheck --quiet --std=c11 --language=c -j "$jobs" --error-exitcode=1 --inline-suppr \
+		--enable=warning,performance,portability --suppressions-list=tools/cppcheck.txt \
+		-D_GNU_SOURCE -DDALABA_VERSION='""' -I. -Idaemon audio daemon schedule web-admin
+}
+
+check_shell() {
+	shellcheck -x dev .ci/run
+}
+
+checks_run() {
+	check_one "clang-format: every C file as .clang-format says" check_format
+	check_one "floors: includes point down, library headers stay with their owner" \
+		/usr/bin/python3 tools/floors.py
+	check_one "lengths: functions under 60 lines, files under 800" \
+		/usr/bin/python3 tools/lengths.py
+	check_one "shellcheck: the scripts" check_shell
+	check_one "clang-tidy: see .clang-tidy (2 minutes)" check_tidy
+	check_one "cppcheck (1 minute)" check_cppcheck
+	check_one "systemd-analyze: the unit's exposure is 2.0 or better" \
+		/usr/bin/python3 tools/exposure.py
+	if ((${#failed_names[@]})); then
+		printf 'NOT CLEAN: %s\n' "${failed_names[@]}"
+		return 1
+	fi
+	say "all checks are clean"
+}
+
+bench_run() {
+	local program ran=0
+	for program in build-bench/tests/bench/bench_*; do
+		[[ -f $program && -x $program ]] || continue
+		say "${program##*/}"
+		"$program" </dev/null
+		ran=$((ran + 1))
+	done
+	for program in tests/bench/bench_*.py; do
+		[[ -f $program ]] || continue
+		say "${program##*/}"
+		DALABA_BUILD=$PWD/build-bench /usr/bin/python3 "$program" </dev/null
+		ran=$((ran + 1))
+	done
+	((ran)) || die "there is nothing to measure in tests/bench"
+	say "figures of other machines, and how they were made: docs/benchmarks.md"
+}
+
+# fuzz_one PROGRAM SECONDS: the kept corpus is read only, new inputs go to a scratch folder.
+fuzz_one() {
+	local program=$1 seconds=$2 name=${1##*/fuzz_} scratch
+	scratch=build-fuzz/corpus/$name
+	mkdir -p "$scratch" "tests/fuzz/corpus/$name"
+	say "fuzz_$name: $seconds s, corpus tests/fuzz/corpus/$name, new inputs in $scratch"
+	fixed_addresses "$program" -max_total_time="$seconds" -print_final_stats=1 -timeout=10 \
+		-rss_limit_mb=1024 -artifact_prefix="crash-$name-" "$scratch" \
+		"tests/fuzz/corpus/$name" </dev/null
+}
+
+fuzz_run() {
+	local program source bad=()
+	configure build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
+		-Dc_args=-fno-sanitize-recover=all
+	compile build-fuzz
+	for source in tests/fuzz/fuzz_*.c; do
+		[[ -f $source ]] || die "there is no target tests/fuzz/fuzz_*.c"
+		program=build-fuzz/tests/fuzz/$(basename "$source" .c)
+		[[ -x $program ]] || die "$source is not in tests/fuzz/meson.build"
+		fuzz_one "$program" "$1" || bad+=("${program##*/}")
+	done
+	if ((${#bad[@]})); then
+		die "found something: ${bad[*]}. The input is in crash-NAME-*; run the target on it to see it again"
+	fi
+	say "no target found anything"
+}
