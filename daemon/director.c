@@ -289,14 +289,9 @@ static void end_what_sounds(struct director *d) {
 		for (size_t i = 0; i < live->run.n_zones; i++) {
 			const struct live_zone_run *lzr = &live->zones[i];
 			if (lzr->stage == STAGE_PLAYING || lzr->stage == STAGE_HANDED) {
-				int64_t began_us = live->run.zones[i].started_us;
-				int64_t played_ms =
-					began_us == TIME_NONE
-						? 0
-						: (director_now(d) - began_us) / 1000;
 				director_zone_end(d, live, i, OUTCOME_CUT,
 						  "the box was shut down",
-						  played_ms > 0 ? played_ms : 0);
+						  live_run_played_ms(d, live, i));
 			} else if (lzr->stage == STAGE_WAITING) {
 				director_zone_end(
 					d, live, i, OUTCOME_MISSED,

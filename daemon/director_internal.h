@@ -91,6 +91,8 @@ int64_t director_now(const struct director *d);
 void live_run_free(struct live_run *live);
 bool live_run_ended(const struct live_run *live);
 bool live_run_has(const struct live_run *live, enum stage stage);
+/* How long zone i has sounded, by the clock. */
+int64_t live_run_played_ms(const struct director *d, const struct live_run *live, size_t i);
 int director_run_zones(struct director *d, struct run *run, const struct ids *zones,
 		       int64_t at_us, struct error *err);
 /* Claims a run and takes it up. schedule NULL: pushed. */

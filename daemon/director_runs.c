@@ -273,6 +273,16 @@ void director_reopen(struct director *d, struct run *run) {
 	insert_by_due(d, live);
 }
 
+int64_t live_run_played_ms(const struct director *d, const struct live_run *live,
+			   size_t i) {
+	int64_t began_us = live->run.zones[i].started_us;
+	if (live->zones[i].stage != STAGE_PLAYING || began_us == TIME_NONE) {
+		return 0;
+	}
+	int64_t played_ms = (director_now(d) - began_us) / 1000;
+	return played_ms > 0 ? played_ms : 0;
+}
+
 bool live_run_has(const struct live_run *live, enum stage stage) {
 	for (size_t i = 0; i < live->run.n_zones; i++) {
 		if (live->zones[i].stage == stage) {

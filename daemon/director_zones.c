@@ -235,7 +235,8 @@ static void zone_remove(struct director *d, int64_t id) {
 				director_withdraw(d, live, i);
 				director_zone_end(d, live, i,
 						  heard ? OUTCOME_CUT : OUTCOME_CANCELLED,
-						  "the zone was deleted", 0);
+						  "the zone was deleted",
+						  live_run_played_ms(d, live, i));
 			}
 		}
 	}

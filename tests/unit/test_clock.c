@@ -1,0 +1,75 @@
+/* test_clock.c - whether a clock can be believed, and the way between the two clocks. */
+#include "daemon/clock.h"
+
+#include "schedule/types.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define BUILD 1000000000000LL
+#define SECOND 1000000LL
+
+static void a_clock_is_judged(void **state) {
+	(void)state;
+	static const struct {
+		const char *name;
+		struct clock_facts facts;
+		bool trusted;
+		const char *words;
+	} cases[] = {
+		{"synchronised",
+		 {BUILD + 5, true, BUILD, TIME_NONE},
+		 true,
+		 "synchronised"},
+		{"synchronised beats all", {5, true, BUILD, BUILD}, true, "synchronised"},
+		{"in 1970",
+		 {5, false, BUILD, TIME_NONE},
+		 false,
+		 "earlier than this program"},
+		{"new box", {BUILD + 5, false, BUILD, TIME_NONE}, true, "later"},
+		{"behind the records",
+		 {BUILD + 5, false, BUILD, BUILD + 100 * SECOND},
+		 false,
+		 "newest record"},
+		{"a little behind the records",
+		 {BUILD + 50 * SECOND, false, BUILD, BUILD + 100 * SECOND},
+		 true,
+		 "later"},
+		{"past the records",
+		 {BUILD + 200 * SECOND, false, BUILD, BUILD + 100 * SECOND},
+		 true,
+		 "later"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct clock_verdict verdict = {0};
+		clock_judge(&cases[i].facts, &verdict);
+		if (verdict.trusted != cases[i].trusted ||
+		    strstr(verdict.reason, cases[i].words) == NULL) {
+			fail_msg("%s: %d, %s", cases[i].name, verdict.trusted,
+				 verdict.reason);
+		}
+	}
+}
+
+static void the_clocks_agree_both_ways(void **state) {
+	(void)state;
+	int64_t now_us = clock_now_us();
+	for (int64_t ahead_s = 0; ahead_s < 10; ahead_s++) {
+		int64_t at_us = now_us + ahead_s * SECOND;
+		int64_t back_us = clock_realtime_us_at(clock_mono_ns_at(at_us));
+		assert_in_range(back_us - at_us + 1000, 0,
+				2000); /* a slew of the kernel between the two */
+	}
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_clock_is_judged),
+		cmocka_unit_test(the_clocks_agree_both_ways),
+	};
+	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
+}
