@@ -192,18 +192,19 @@ bench_run() {
 
 # fuzz_one PROGRAM SECONDS: the kept corpus is read only, new inputs go to a scratch folder.
 fuzz_one() {
-	local program=$1 seconds=$2 name=${1##*/fuzz_} scratch
+	local program=$1 seconds=$2 name=${1##*/fuzz_} scratch words=()
 	scratch=build-fuzz/corpus/$name
-	mkdir -p "$scratch" "tests/fuzz/corpus/$name"
+	mkdir -p "$scratch"
+	[[ ! -f tests/fuzz/$name.dict ]] || words=(-dict="tests/fuzz/$name.dict")
 	say "fuzz_$name: $seconds s, corpus tests/fuzz/corpus/$name, new inputs in $scratch"
-	fixed_addresses "$program" -max_total_time="$seconds" -print_final_stats=1 -timeout=10 \
-		-rss_limit_mb=1024 -artifact_prefix="crash-$name-" "$scratch" \
+	fixed_addresses "$program" -max_total_time="$seconds" -verbosity=0 -print_final_stats=1 \
+		-timeout=10 -rss_limit_mb=1024 -artifact_prefix="crash-$name-" "${words[@]}" "$scratch" \
 		"tests/fuzz/corpus/$name" </dev/null
 }
 
 fuzz_run() {
 	local program source bad=()
-	configure build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
+	configure build-fuzz clang -Dtests=false -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
 		-Dc_args=-fno-sanitize-recover=all
 	compile build-fuzz
 	for source in tests/fuzz/fuzz_*.c; do
