@@ -8,11 +8,15 @@
  *
  * Report, exit 0:  {"kept": true|false, "duration_ms", "channels", "loudness_lufs":
  * number|null, "true_peak_dbtp": number|null, "input": "FLAC, 44100 Hz, 2 channels"}
- * kept: fd 0 was Opus and fits as it is; fd 1 stays empty Report, exit 1:  {"error":
- * "sentence with the decoder's words"}   the upload is at fault (422) Any other end
- * (signal, exit 2 and above): the program or the box is at fault (500), the report may
- * say why. loudness null: silence. Mono and stereo stay as they are, more channels are
- * mixed to mono. */
+ * kept: fd 0 was Opus and fits as it is; fd 1 stays empty.
+ * Report, exit 1:  {"error": "sentence with the decoder's words", "errno": EINVAL, or
+ * EFBIG where it is too large or too long}   the upload is at fault (422).
+ * Report, exit 2:  {"error", "errno"}   the box is at fault: ENOSPC where the disk is
+ * full (507), anything else 500. A signal, or no report, is a 500 as well.
+ *
+ * Loudness and true peak are those of what the engine plays: the average of the channels.
+ * loudness null: silence. Mono and stereo stay as they are, more channels are mixed to
+ * mono. */
 #pragma once
 
 #define INGEST_REPORT_FD 3
