@@ -1,0 +1,80 @@
+"""Cards of tests/alsa-clock for Python tests: writes their configuration.
+
+    cards = Cards(tmp_path)
+    horn = cards.add("horn", channels=8)
+    subprocess.run(["aplay", "-D", "horn", "x.wav"], env=cards.env())
+    capture.Capture(horn.capture)
+"""
+
+import os
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def build_dir():
+    return pathlib.Path(os.environ.get("DALABA_BUILD", ROOT / "build")).resolve()
+
+
+def plugin():
+    path = build_dir() / "tests/alsa-clock/libasound_module_pcm_dalaba_clock.so"
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: build first, or point DALABA_BUILD at the build")
+    return path
+
+
+class Card:
+    """One card: `pcm` is its ALSA name, `capture` the file of what it played."""
+
+    def __init__(self, folder, name, options):
+        self.pcm = name
+        self.capture = folder / f"{name}.raw"
+        self.options = options
+        self.unplug_file = folder / f"{name}.unplugged"
+        self.hang_file = folder / f"{name}.hangs"
+        self.stall_file = folder / f"{name}.stalls"
+
+    def unplug(self):
+        self.unplug_file.touch()
+
+    def plug(self):
+        self.unplug_file.unlink()
+
+    def text(self):
+        def show(value):
+            if isinstance(value, (list, tuple)):
+                return "[ " + " ".join(str(v) for v in value) + " ]"
+            return str(value) if isinstance(value, (int, float)) else f'"{value}"'
+
+        options = {
+            "capture": self.capture,
+            "unplug_file": self.unplug_file,
+            "hang_write_file": self.hang_file,
+            "stall_file": self.stall_file,
+            **self.options,
+        }
+        body = "".join(f"    {key} {show(value)}\n" for key, value in options.items())
+        return f"pcm.{self.pcm} {{\n    type dalaba_clock\n{body}}}\n"
+
+
+class Cards:
+    """An asound.conf in `folder` with any number of cards."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.conf = self.folder / "asound.conf"
+        self.cards = {}
+        self._write()
+
+    def add(self, name, rates=(48000,), formats=("S16_LE",), channels=2, **options):
+        options = {"rates": rates, "formats": formats, "channels": [channels], **options}
+        self.cards[name] = Card(self.folder, name, options)
+        self._write()
+        return self.cards[name]
+
+    def env(self):
+        return {**os.environ, "ALSA_CONFIG_PATH": str(self.conf)}
+
+    def _write(self):
+        head = f'</usr/share/alsa/alsa.conf>\npcm_type.dalaba_clock {{ lib "{plugin()}" }}\n'
+        self.conf.write_text(head + "".join(c.text() for c in self.cards.values()))
