@@ -26,6 +26,7 @@ FLOORS = {
 LIBRARIES = {
     "daemon/base/libbase.a": (),
     "schedule/libschedule.a": ("daemon/base/libbase.a",),
+    "audio/ingest/libingest.a": ("daemon/base/libbase.a",),
     "audio/libaudio.a": ("daemon/base/libbase.a",),
     "web-admin/libadmin.a": ("schedule/libschedule.a", "daemon/base/libbase.a"),
     "daemon/libdaemon.a": ("web-admin/libadmin.a", "audio/libaudio.a",

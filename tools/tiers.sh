@@ -194,11 +194,11 @@ bench_run() {
 fuzz_one() {
 	local program=$1 seconds=$2 name=${1##*/fuzz_} scratch words=()
 	scratch=build-fuzz/corpus/$name
-	mkdir -p "$scratch"
+	mkdir -p "$scratch" fuzz-findings
 	[[ ! -f tests/fuzz/$name.dict ]] || words=(-dict="tests/fuzz/$name.dict")
 	say "fuzz_$name: $seconds s, corpus tests/fuzz/corpus/$name, new inputs in $scratch"
 	fixed_addresses "$program" -max_total_time="$seconds" -verbosity=0 -print_final_stats=1 \
-		-timeout=10 -rss_limit_mb=1024 -artifact_prefix="crash-$name-" "${words[@]}" "$scratch" \
+		-timeout=10 -rss_limit_mb=1024 -artifact_prefix="fuzz-findings/$name-" "${words[@]}" "$scratch" \
 		"tests/fuzz/corpus/$name" </dev/null
 }
 
@@ -214,7 +214,7 @@ fuzz_run() {
 		fuzz_one "$program" "$1" || bad+=("${program##*/}")
 	done
 	if ((${#bad[@]})); then
-		die "found something: ${bad[*]}. The input is in crash-NAME-*; run the target on it to see it again"
+		die "found something: ${bad[*]}. The inputs are in fuzz-findings/; build-fuzz/tests/fuzz/TARGET INPUT shows it again"
 	fi
 	say "no target found anything"
 }
