@@ -49,8 +49,11 @@ int dalabactl_put_text(json_t *body, const char *name, const char *text,
 int dalabactl_print_json(const json_t *value, struct error *err);
 /* -EINVAL where neither --zone nor --area is given. */
 int dalabactl_need_targets(const struct args *args, struct error *err);
-/* Puts "zones" (ids) and "areas" (codes) of --zone and --area into body. A zone is meant
- * by its name, or by its id where no zone has that name. */
+/* Puts "zones" (ids) of --zone into body. A zone is meant by its name, or by its id where
+ * no zone has that name. */
+int dalabactl_put_zones(struct client *c, const struct args *args, json_t *body,
+			struct error *err);
+/* The same, and "areas" (codes) of --area. */
 int dalabactl_put_targets(struct client *c, const struct args *args, json_t *body,
 			  struct error *err);
 /* The id of one zone by name or id. */

@@ -51,7 +51,6 @@ static int push(struct client *c, const struct args *args, json_t *body,
 		struct error *err) {
 	int rc = dalabactl_put_text(body, "class", args_text(args, "class"), err);
 	rc = rc < 0 ? rc : dalabactl_put_text(body, "at", args_text(args, "at"), err);
-	rc = rc < 0 ? rc : dalabactl_put_targets(c, args, body, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -107,7 +106,8 @@ int dalabactl_say(struct client *c, const struct args *args, struct error *err) 
 		return rc;
 	}
 	AUTO(json_decref) json_t *body = json_object();
-	rc = dalabactl_put_text(body, "text", args->words[0], err);
+	rc = dalabactl_put_targets(c, args, body, err);
+	rc = rc < 0 ? rc : dalabactl_put_text(body, "text", args->words[0], err);
 	rc = rc < 0 ? rc
 		    : dalabactl_put_text(body, "title", args_text(args, "title"), err);
 	return rc < 0 ? rc : push(c, args, body, err);
@@ -127,7 +127,7 @@ int dalabactl_stop(struct client *c, const struct args *args, struct error *err)
 	if (run != 0) {
 		snprintf(path, sizeof(path), "/runs/%lld/stop", (long long)run);
 	} else {
-		rc = dalabactl_put_targets(c, args, body, err);
+		rc = dalabactl_put_zones(c, args, body, err);
 	}
 	AUTO(reply_done) struct reply reply = {0};
 	rc = rc < 0 ? rc

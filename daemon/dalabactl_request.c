@@ -79,38 +79,47 @@ int dalabactl_find_zone(struct client *c, const char *name, int64_t *ret,
 	return rc < 0 ? rc : zone_from(json_object_get(list, "items"), name, ret, err);
 }
 
-int dalabactl_put_targets(struct client *c, const struct args *args, json_t *body,
-			  struct error *err) {
+int dalabactl_put_zones(struct client *c, const struct args *args, json_t *body,
+			struct error *err) {
 	struct args_list zones = args_list(args, "zone");
-	struct args_list areas = args_list(args, "area");
+	if (zones.n == 0) {
+		return 0;
+	}
 	AUTO(json_decref) json_t *list = NULL;
 	AUTO(json_decref) json_t *ids = json_array();
-	AUTO(json_decref) json_t *codes = json_array();
-	int bad = 0;
-	if (zones.n > 0) {
-		int rc = client_list(c, "/zones", 0, &list, err);
-		if (rc < 0) {
-			return rc;
-		}
-	}
-	for (size_t i = 0; i < zones.n; i++) {
+	int rc = client_list(c, "/zones", 0, &list, err);
+	for (size_t i = 0; i < zones.n && rc >= 0; i++) {
 		int64_t id = 0;
-		int rc = zone_from(json_object_get(list, "items"), zones.items[i], &id,
-				   err);
-		if (rc < 0) {
-			return rc;
+		rc = zone_from(json_object_get(list, "items"), zones.items[i], &id, err);
+		if (rc >= 0 && json_array_append_new(ids, json_integer(id)) < 0) {
+			rc = error_set(err, ENOMEM, "no memory for the request");
 		}
-		bad |= json_array_append_new(ids, json_integer(id));
 	}
+	if (rc >= 0 && json_object_set(body, "zones", ids) < 0) {
+		rc = error_set(err, ENOMEM, "no memory for the request");
+	}
+	return rc;
+}
+
+int dalabactl_put_targets(struct client *c, const struct args *args, json_t *body,
+			  struct error *err) {
+	int rc = dalabactl_put_zones(c, args, body, err);
+	struct args_list areas = args_list(args, "area");
+	if (rc < 0 || areas.n == 0) {
+		return rc;
+	}
+	AUTO(json_decref) json_t *codes = json_array();
 	for (size_t i = 0; i < areas.n; i++) {
-		bad |= json_array_append_new(codes, json_string(areas.items[i]));
+		if (!utf8_valid(areas.items[i], strlen(areas.items[i]))) {
+			return dalabactl_wrong_use(err, "--area is not UTF-8 text");
+		}
+		if (json_array_append_new(codes, json_string(areas.items[i])) < 0) {
+			return error_set(err, ENOMEM, "no memory for the request");
+		}
 	}
-	bad |= zones.n > 0 ? json_object_set(body, "zones", ids) : 0;
-	bad |= areas.n > 0 ? json_object_set(body, "areas", codes) : 0;
-	return bad != 0 ? error_set(err, ENOMEM,
-				    "no memory for the request, or an area that is not "
-				    "UTF-8 text")
-			: 0;
+	return json_object_set(body, "areas", codes) < 0
+		       ? error_set(err, ENOMEM, "no memory for the request")
+		       : 0;
 }
 
 int dalabactl_put_text(json_t *body, const char *name, const char *text,
@@ -119,8 +128,7 @@ int dalabactl_put_text(json_t *body, const char *name, const char *text,
 		return 0;
 	}
 	if (!utf8_valid(text, strlen(text))) {
-		return error_set_field(err, EINVAL, "usage", "--%s is not UTF-8 text",
-				       name);
+		return dalabactl_wrong_use(err, "--%s is not UTF-8 text", name);
 	}
 	return json_object_set_new(body, name, json_string(text)) < 0
 		       ? error_set(err, ENOMEM, "no memory for the request")
