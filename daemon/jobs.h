@@ -6,8 +6,12 @@
 #include "base/error.h"
 #include "loop.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct jobs;
 
+/* workers: 1 to 16. */
 int jobs_new(struct loop *loop, int workers, struct jobs **ret, struct error *err);
 void jobs_free(struct jobs *jobs); /* waits for what runs; kills children; done is not
 				      called any more */
@@ -33,3 +37,8 @@ typedef void (*jobs_child_fn)(void *arg, const struct jobs_end *end);
  * are at their defaults. */
 int jobs_spawn(struct jobs *jobs, const struct jobs_child *child, jobs_child_fn done,
 	       void *arg, struct error *err);
+
+/* Forgets what was given with this arg (not NULL): what waits is not run, what runs is
+ * waited for, its children are killed and waited for; done is not called any more. For
+ * owners that end before the jobs do. */
+void jobs_drop(struct jobs *jobs, const void *arg);
