@@ -151,7 +151,7 @@ static int no_daemon(const struct client *c, const char *why, struct error *err)
 	}
 	return error_set(err, ENOTCONN,
 			 "no daemon answers at the socket %s: %s; start it (systemctl "
-			 "start dalaba), or name its socket with --socket",
+			 "start dalabad), or name its socket with --socket",
 			 c->options.socket,
 			 os_error != 0 ? strerror((int)os_error) : why);
 }

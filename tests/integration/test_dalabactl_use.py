@@ -158,7 +158,7 @@ def test_no_daemon(tmp_path):
                   ["token", "add", "x"], ["play", __file__, "--zone", "1"]):
         end = ctl(*words, socket=tmp_path / "none.sock")
         assert end.returncode == 3, end
-        assert f"{tmp_path}/none.sock" in end.stderr and "systemctl start dalaba" in end.stderr
+        assert f"{tmp_path}/none.sock" in end.stderr and "systemctl start dalabad" in end.stderr
         assert end.stdout == ""
     assert "/run/dalaba/dalaba.sock" in ctl("status").stderr
     end = ctl("status", "--url", "http://127.0.0.1:1")
