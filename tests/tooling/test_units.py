@@ -53,7 +53,7 @@ def test_unit_allows_what_the_daemon_needs(key, value):
     assert settings()[key] == [value]
 
 
-@pytest.mark.parametrize("call", ["seccomp", "landlock_create_ruleset", "landlock_add_rule",
+@pytest.mark.parametrize("call", ["seccomp", "capset", "landlock_create_ruleset", "landlock_add_rule",
                                   "landlock_restrict_self", "sched_setscheduler", "setrlimit", "prlimit64"])
 def test_unit_allows_system_call(call):
     filters = settings()["SystemCallFilter"]
