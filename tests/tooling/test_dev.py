@@ -1,7 +1,9 @@
 """./dev and its helpers: what can be tried without building anything."""
 import json
 import pathlib
+import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -44,6 +46,22 @@ def test_wrong_use_is_refused(argv, words):
     done = run(ROOT / "dev", *argv)
     assert done.returncode == 1
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("listen, words", [
+    (None, "Address already in use"),
+    ("127.0.0.1:http", "DALABA_LISTEN=127.0.0.1:8081 ./dev run"),
+    ("198.51.100.1:8080", "Cannot assign requested address"),
+])
+def test_demonstration_names_a_port_it_cannot_have(listen, words):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        listen = listen or f"127.0.0.1:{other.getsockname()[1]}"
+        done = run("/usr/bin/python3", ROOT / "tools" / "demo.py", env=dict(os.environ, DALABA_LISTEN=listen))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"./dev run: cannot listen on {listen}: ") and words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_packages_have_uses_and_names():

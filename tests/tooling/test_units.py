@@ -1,6 +1,8 @@
 """systemd/: the unit's exposure, what it must still allow, and the configuration it ships."""
 import pathlib
+import os
 import re
+import subprocess
 import sys
 
 import pytest
@@ -94,3 +96,34 @@ def test_shipped_configuration_names_every_key_with_its_default():
 def test_shipped_configuration_changes_nothing():
     lines = CONFIG.read_text(encoding="utf-8").splitlines()
     assert [l for l in lines if l and l[0] not in ";#["] == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to a user it makes, so it needs root")
+def test_user_and_folders_are_made(tmp_path):
+    def in_root(tool, *options, file):
+        done = subprocess.run([tool, f"--root={tmp_path}", *options, ROOT / "systemd" / file],
+                              capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    (tmp_path / "etc").mkdir()
+    in_root("systemd-sysusers", file="dalaba.sysusers")
+    user = next(line for line in (tmp_path / "etc" / "passwd").read_text(encoding="utf-8").splitlines()
+                if line.startswith("dalaba:")).split(":")
+    assert user[5] == "/var/lib/dalaba" and user[6].endswith("nologin")
+    in_root("systemd-tmpfiles", "--create", file="dalaba.tmpfiles")
+    for folder in ("var/lib/dalaba", "run/dalaba"):
+        made = (tmp_path / folder).stat()
+        assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (int(user[2]), int(user[3]), 0o750)
+
+
+INSTALLED = ["sbin/dalabad", "bin/dalabactl", "libexec/dalaba/dalaba-ingest", "etc/dalaba/dalaba.conf",
+             "lib/systemd/system/dalabad.service", "lib/sysusers.d/dalaba.conf", "lib/tmpfiles.d/dalaba.conf"]
+
+
+def test_everything_is_installed(tmp_path, build):
+    subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet"], check=True,
+                   env=dict(os.environ, DESTDIR=str(tmp_path), PATH="/usr/bin:/bin"), stdin=subprocess.DEVNULL)
+    top = tmp_path / "usr" / "local"
+    assert [name for name in INSTALLED if not (top / name).is_file()] == []
+    unit = (top / "lib/systemd/system/dalabad.service").read_text(encoding="utf-8")
+    assert "\nExecStart=/usr/local/sbin/dalabad --config /usr/local/etc/dalaba/dalaba.conf\n" in unit
