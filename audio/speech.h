@@ -3,8 +3,10 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/str.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define SPEECH_TEXT_MAX 5000 /* bytes */
 #define SPEECH_SPEED_MIN 0.5
@@ -21,3 +23,14 @@ struct speech_command {
  * speed: 1.0 is normal. -EINVAL names the field. */
 int speech_command(const char *voice, double speed, struct speech_command *ret,
 		   struct error *err);
+
+/* The text as espeak-ng is to get it, added to *ret: without what it would take for a
+ * command ("[[", control characters). -EINVAL, field "text": too long, not UTF-8, or
+ * nothing but blanks. */
+int speech_text(const char *text, struct str *ret, struct error *err);
+
+/* Judges what came of the command: its exit code, the size of its WAV, what it said on
+ * standard error (words, may be ""). -EINVAL names voice or text where they are at fault,
+ * -EIO otherwise. */
+int speech_check(const char *voice, int exit_code, int64_t wav_bytes, const char *words,
+		 struct error *err);
