@@ -1,0 +1,98 @@
+/* request.h - one call of the API as a handler sees it, and the ways to answer it.
+ * Owner: http.c, from the first byte of the request to the last of the answer; a handler
+ * borrows it until it has replied. Threads: the core thread alone. Never blocks.
+ *
+ * A handler is called once the whole body is there, was read as the route says, and the
+ * caller was recognised. It replies exactly once: at once, or later after request_defer.
+ */
+#pragma once
+
+#include "admin.h"
+
+#include <jansson.h>
+
+struct request;
+
+enum method {
+	METHOD_GET, /* HEAD as well: the answer loses its body on the way out */
+	METHOD_POST,
+	METHOD_PATCH,
+	METHOD_DELETE,
+};
+
+/* What a route does with the body. */
+enum body_kind {
+	BODY_NONE,          /* any body is refused */
+	BODY_JSON,          /* an object is required; at most 1 MB */
+	BODY_JSON_OPTIONAL, /* no body counts as {} */
+	BODY_RAW,           /* bytes into a spool file; at most 200 MB; one is required */
+};
+
+struct route {
+	enum method method;
+	const char *path; /* below /api/v1: "/zones/{id}/test"; {id} is a number above 0,
+			     {clip} 64 hex digits, either case (given in lower case) */
+	enum body_kind body;
+	const char *query; /* names it takes, "limit cursor"; any other is refused */
+	bool open;         /* needs no token */
+	void (*handle)(struct request *r);
+};
+
+/* A handler's table ends with an entry without a path. Defined in api_*.c; routes.c joins
+ * them. */
+extern const struct route api_areas_routes[];
+extern const struct route api_outputs_routes[];
+extern const struct route api_zones_routes[];
+extern const struct route api_clips_routes[];
+extern const struct route api_announcements_routes[];
+extern const struct route api_schedules_routes[];
+extern const struct route api_runs_routes[];
+extern const struct route api_status_routes[];
+extern const struct route api_tokens_routes[];
+extern const struct route events_routes[];
+
+/* ------------------------------------------------------------------------ the request */
+
+const struct admin_config *request_config(const struct request *r);
+struct admin *request_admin(const struct request *r);
+enum method request_method(const struct request *r);
+int64_t request_id(const struct request *r);       /* {id} */
+const char *request_clip(const struct request *r); /* {clip} */
+/* Who asks, for the records: "root" on the socket, the token's name over TCP. */
+const char *request_who(const struct request *r);
+int64_t request_now_us(const struct request *r); /* by the box's clock */
+/* An object; borrowed. NULL where the route is BODY_NONE or BODY_RAW. */
+const json_t *request_body(const struct request *r);
+/* The complete upload, positioned at its start; the caller closes it. -1 once taken. */
+int request_take_fd(struct request *r);
+
+/* NULL where absent. */
+const char *request_query(const struct request *r, const char *name);
+/* Absent leaves *ret alone and returns 0; 1 where it was there; -EINVAL with the field.
+ */
+int request_query_int(const struct request *r, const char *name, int64_t min, int64_t max,
+		      int64_t *ret, struct error *err);
+int request_query_time(const struct request *r, const char *name, int64_t *ret_us,
+		       struct error *err);
+
+/* ------------------------------------------------------------------------- the answer */
+
+/* The body is taken, whatever happens (NULL: no memory, 500). */
+void reply_json(struct request *r, int status, json_t *body);
+/* 201 with Location: /api/v1 + path. */
+void reply_created(struct request *r, json_t *body, const char *path_format, ...)
+	__attribute__((format(printf, 3, 4)));
+void reply_empty(struct request *r); /* 204 */
+/* A file of the box, with ETag, Range and If-None-Match (RFC 9110). */
+void reply_file(struct request *r, const char *path, const char *type, const char *etag);
+/* problem+json (RFC 9457). field NULL or "" where none is at fault. */
+void reply_problem(struct request *r, int status, const char *field, const char *format,
+		   ...) __attribute__((format(printf, 4, 5)));
+/* The same from an error of the floors below: -ENOENT 404 (with a field: 422), -EINVAL
+ * -ERANGE -E2BIG -EFBIG 422, -EEXIST -EBUSY -EPERM -EALREADY 409, -ENOSPC 507, -ETIMEDOUT
+ * -ENODEV -EAGAIN -ECANCELED 503, others 500; 500 is logged. */
+void reply_error(struct request *r, const struct error *err);
+
+/* Puts the answer off: the connection sleeps until a reply_* is called. The request stays
+ * valid until then, even where the caller has gone. */
+void request_defer(struct request *r);
