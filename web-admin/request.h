@@ -38,18 +38,18 @@ struct route {
 	void (*handle)(struct request *r);
 };
 
-/* A handler's table ends with an entry without a path. Defined in api_*.c; routes.c joins
- * them. */
-extern const struct route api_areas_routes[];
-extern const struct route api_outputs_routes[];
-extern const struct route api_zones_routes[];
-extern const struct route api_clips_routes[];
-extern const struct route api_announcements_routes[];
-extern const struct route api_schedules_routes[];
-extern const struct route api_runs_routes[];
-extern const struct route api_status_routes[];
-extern const struct route api_tokens_routes[];
-extern const struct route events_routes[];
+/* Tables that end with an entry without a path; each in its api_*.c. routes.c joins them.
+ */
+const struct route *api_areas_routes(void);
+const struct route *api_outputs_routes(void);
+const struct route *api_zones_routes(void);
+const struct route *api_clips_routes(void);
+const struct route *api_announcements_routes(void);
+const struct route *api_schedules_routes(void);
+const struct route *api_runs_routes(void);
+const struct route *api_status_routes(void);
+const struct route *api_tokens_routes(void);
+const struct route *events_routes(void);
 
 /* ------------------------------------------------------------------------ the request */
 
