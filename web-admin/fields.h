@@ -31,13 +31,14 @@ int field_number(const json_t *object, const char *name, enum need need, double 
 		 double max, double *ret, struct error *err);
 int field_bool(const json_t *object, const char *name, enum need need, bool *ret,
 	       struct error *err);
-/* RFC 3339 with an offset; null gives TIME_NONE and returns 1. */
+/* RFC 3339 with an offset; null gives TIME_NONE and returns 1, unless REQUIRED. */
 int field_time(const json_t *object, const char *name, enum need need, int64_t *ret_us,
 	       struct error *err);
 /* An array of row numbers, each above 0; at most max; replaces *ret. null is an empty
- * one. */
+ * one, unless REQUIRED. */
 int field_ids(const json_t *object, const char *name, enum need need, size_t max,
 	      struct ids *ret, struct error *err);
+/* The same of texts, each of 1 to max_chars characters, as field_text reads them. */
 int field_texts(const json_t *object, const char *name, enum need need, size_t max,
 		size_t max_chars, struct texts *ret, struct error *err);
 /* An array, borrowed. */
