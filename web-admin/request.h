@@ -35,6 +35,7 @@ struct route {
 	enum body_kind body;
 	const char *query; /* names it takes, "limit cursor"; any other is refused */
 	bool open;         /* needs no token */
+	bool top;          /* the path is whole, not below /api/v1: "/healthz" */
 	void (*handle)(struct request *r);
 };
 
@@ -49,6 +50,7 @@ const struct route *api_schedules_routes(void);
 const struct route *api_runs_routes(void);
 const struct route *api_status_routes(void);
 const struct route *api_tokens_routes(void);
+const struct route *api_health_routes(void);
 const struct route *events_routes(void);
 
 /* ------------------------------------------------------------------------ the request */
@@ -74,6 +76,19 @@ int request_query_int(const struct request *r, const char *name, int64_t min, in
 		      int64_t *ret, struct error *err);
 int request_query_time(const struct request *r, const char *name, int64_t *ret_us,
 		       struct error *err);
+
+/* ----------------------------------------------------------------------- what it does */
+
+/* Several changes in one transaction; store_begin and its like, but a POST that carries
+ * an Idempotency-Key is one transaction already, together with its answer, and these join
+ * it. A rollback takes back all that the call did before. */
+int request_begin(struct request *r, struct error *err);
+int request_commit(struct request *r, struct error *err);
+void request_rollback(struct request *r);
+/* Instead of ops->changed and after ops->push: told on, or stopped again, once it is
+ * known whether the transaction stands. */
+void request_changed(struct request *r, enum admin_table table, int64_t id);
+void request_pushed(struct request *r, int64_t run);
 
 /* ------------------------------------------------------------------------- the answer */
 
