@@ -35,8 +35,9 @@ struct route {
 	enum body_kind body;
 	const char *query; /* names it takes, "limit cursor"; any other is refused */
 	bool open;         /* needs no token */
-	bool top;          /* the path is whole, not below /api/v1: "/healthz" */
 	void (*handle)(struct request *r);
+	bool top;    /* the path is whole, not below /api/v1: "/healthz" */
+	bool secret; /* its answer must not be kept: an Idempotency-Key is ignored */
 };
 
 /* Tables that end with an entry without a path; each in its api_*.c. routes.c joins them.
