@@ -7,7 +7,8 @@ static void get_health(struct request *r) {
 
 const struct route *api_health_routes(void) {
 	static const struct route routes[] = {
-		{METHOD_GET, "/healthz", BODY_NONE, NULL, true, get_health, .top = true},
+		{METHOD_GET, "/healthz", BODY_NONE, NULL, ROUTE_OPEN | ROUTE_TOP,
+		 get_health},
 		{.path = NULL},
 	};
 	return routes;

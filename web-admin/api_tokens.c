@@ -116,10 +116,9 @@ static void delete_token(struct request *r) {
 
 const struct route *api_tokens_routes(void) {
 	static const struct route routes[] = {
-		{METHOD_GET, "/tokens", BODY_NONE, "limit cursor", false, get_tokens},
-		{METHOD_POST, "/tokens", BODY_JSON, NULL, false, post_tokens,
-		 .secret = true},
-		{METHOD_DELETE, "/tokens/{id}", BODY_NONE, NULL, false, delete_token},
+		{METHOD_GET, "/tokens", BODY_NONE, "limit cursor", 0, get_tokens},
+		{METHOD_POST, "/tokens", BODY_JSON, NULL, ROUTE_SECRET, post_tokens},
+		{METHOD_DELETE, "/tokens/{id}", BODY_NONE, NULL, 0, delete_token},
 		{.path = NULL},
 	};
 	return routes;

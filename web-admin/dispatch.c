@@ -52,7 +52,7 @@ static bool admit(struct request *r, const char *method) {
 	if (rc == 0 && !known) {
 		rc = -EPERM;
 	}
-	if (rc < 0 || !match.route->open) {
+	if (rc < 0 || (match.route->flags & ROUTE_OPEN) == 0) {
 		struct error err = {0};
 		if (r->transport->identify(r->carrier, &r->caller, &err) < 0) {
 			refuse_caller(r, &err);

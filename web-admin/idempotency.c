@@ -8,7 +8,8 @@
 
 int idempotency_take_key(struct request *r, struct error *err) {
 	const char *key = request_header(r, "Idempotency-Key");
-	if (key == NULL || r->method != METHOD_POST || r->route->secret) {
+	if (key == NULL || r->method != METHOD_POST ||
+	    (r->route->flags & ROUTE_SECRET) != 0) {
 		return 0;
 	}
 	size_t len = strlen(key);

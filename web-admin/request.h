@@ -28,16 +28,20 @@ enum body_kind {
 	BODY_RAW,           /* bytes into a spool file; at most 200 MB; one is required */
 };
 
+enum {
+	ROUTE_OPEN = 1,   /* needs no token */
+	ROUTE_TOP = 2,    /* the path is whole, not below /api/v1: "/healthz" */
+	ROUTE_SECRET = 4, /* its answer is kept nowhere: an Idempotency-Key is ignored */
+};
+
 struct route {
 	enum method method;
 	const char *path; /* below /api/v1: "/zones/{id}/test"; {id} is a number above 0,
 			     {clip} 64 hex digits, either case (given in lower case) */
 	enum body_kind body;
 	const char *query; /* names it takes, "limit cursor"; any other is refused */
-	bool open;         /* needs no token */
+	unsigned flags;    /* ROUTE_*, mostly 0 */
 	void (*handle)(struct request *r);
-	bool top;    /* the path is whole, not below /api/v1: "/healthz" */
-	bool secret; /* its answer must not be kept: an Idempotency-Key is ignored */
 };
 
 /* Tables that end with an entry without a path; each in its api_*.c. routes.c joins them.

@@ -94,8 +94,9 @@ int routes_find(enum method method, const char *path, struct route_match *ret) {
 	struct route_match match = {0};
 	const struct route *route = NULL;
 	for (size_t n = 0; (route = routes_nth(n)) != NULL; n++) {
-		if ((!route->top && !below) ||
-		    !matches(route->path, route->top ? path : path + prefix, &match)) {
+		bool top = (route->flags & ROUTE_TOP) != 0;
+		if ((!top && !below) ||
+		    !matches(route->path, top ? path : path + prefix, &match)) {
 			continue;
 		}
 		if (route->method == method) {
