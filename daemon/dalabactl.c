@@ -76,6 +76,14 @@ static const struct args_option next_options[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct args_option rule_options[] = {
+	{"from", "TIME", "after this, as 2026-12-01T00:00:00+08:00 (now otherwise)"},
+	{"count", "N", "how many (5 otherwise)"},
+	{"timezone", "ZONE", "Asia/Shanghai otherwise"},
+	{"calendar", "FILE...", "holidays and workdays, where the rule asks for them"},
+	{NULL, NULL, NULL},
+};
+
 static const struct args_option runs_options[] = {
 	{"from", "TIME", "due at or after"},
 	{"to", "TIME", "due before"},
@@ -112,6 +120,8 @@ static const struct command commands[] = {
 	 runs_options},
 	{"stop", "", "stop what sounds or waits, everywhere or in some zones",
 	 dalabactl_stop, stop_options},
+	{"next", "RULE", "when a rule is due; needs no daemon", dalabactl_next,
+	 rule_options},
 	{"token add", "NAME", "make a token for --url; it is shown this once",
 	 dalabactl_token_add, no_options},
 };

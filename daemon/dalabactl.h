@@ -34,9 +34,8 @@ int dalabactl_schedule_remove(struct client *c, const struct args *args,
 int dalabactl_schedule_next(struct client *c, const struct args *args, struct error *err);
 int dalabactl_token_add(struct client *c, const struct args *args, struct error *err);
 
-/* `dalabactl next RULE ...`, argv[0] being "next"; works without a daemon. Returns the
- * exit code, having said on stderr what is wrong. */
-int dalabactl_next(int argc, char **argv);
+/* Works without a daemon: c is not used. */
+int dalabactl_next(struct client *c, const struct args *args, struct error *err);
 
 /* Wrong use found by a command: -EINVAL. */
 int dalabactl_wrong_use(struct error *err, const char *format, ...)

@@ -25,3 +25,5 @@ DEFINE_AUTO(struct rule *, rule_free)
  * `calendar` may be NULL where the rule has no condition that asks it. */
 int rule_next(const struct rule *rule, const struct tz *tz,
 	      const struct calendar *calendar, int64_t after_us, int64_t *ret_us);
+/* The last instant it looks at: RULE_HORIZON_YEARS later by the wall clock. */
+int64_t rule_horizon_us(const struct tz *tz, int64_t after_us);

@@ -1,0 +1,285 @@
+/* planner.c - see planner.h. A binary heap by (due, id) of the entries that will be due
+ * again, and a search tree of all entries by id. */
+#include "planner.h"
+
+#include <search.h>
+#include <stdlib.h>
+
+#define NOT_IN_HEAP SIZE_MAX
+
+struct plan_entry {
+	int64_t id;
+	struct rule *rule;
+	int64_t since_us; /* dues at or before are not wanted */
+	int64_t from_us;
+	int64_t until_us;
+	int64_t given_us; /* the last one given out */
+	int64_t due_us;   /* the next; only while it is in the heap */
+	size_t place;     /* in the heap */
+};
+
+struct planner {
+	const struct tz *tz;
+	const struct calendar *calendar;
+	int64_t mark_us; /* the latest due given out, or what it began with */
+	struct plan_entry **heap;
+	size_t n;
+	size_t size;
+	void *by_id; /* tsearch(3) */
+	size_t count;
+};
+
+static void plan_entry_free(struct plan_entry *e) {
+	if (e == NULL) {
+		return;
+	}
+	rule_free(e->rule);
+	free(e);
+}
+
+static int compare_ids(const void *a, const void *b) {
+	const struct plan_entry *x = a;
+	const struct plan_entry *y = b;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static struct plan_entry *find(const struct planner *p, int64_t id) {
+	struct plan_entry key = {.id = id};
+	void *node = tfind(&key, &p->by_id, compare_ids);
+	return node != NULL ? *(struct plan_entry **)node : NULL;
+}
+
+/* ------------------------------------------------------------------------------- heap */
+
+static bool before(const struct plan_entry *a, const struct plan_entry *b) {
+	return a->due_us != b->due_us ? a->due_us < b->due_us : a->id < b->id;
+}
+
+static void heap_set(struct planner *p, size_t place, struct plan_entry *e) {
+	p->heap[place] = e;
+	e->place = place;
+}
+
+static void heap_up(struct planner *p, size_t place) {
+	struct plan_entry *e = p->heap[place];
+	while (place > 0 && before(e, p->heap[(place - 1) / 2])) {
+		heap_set(p, place, p->heap[(place - 1) / 2]);
+		place = (place - 1) / 2;
+	}
+	heap_set(p, place, e);
+}
+
+static void heap_down(struct planner *p, size_t place) {
+	struct plan_entry *e = p->heap[place];
+	for (;;) {
+		size_t child = place * 2 + 1;
+		if (child >= p->n) {
+			break;
+		}
+		if (child + 1 < p->n && before(p->heap[child + 1], p->heap[child])) {
+			child++;
+		}
+		if (!before(p->heap[child], e)) {
+			break;
+		}
+		heap_set(p, place, p->heap[child]);
+		place = child;
+	}
+	heap_set(p, place, e);
+}
+
+static void heap_remove(struct planner *p, struct plan_entry *e) {
+	if (e->place == NOT_IN_HEAP) {
+		return;
+	}
+	size_t place = e->place;
+	struct plan_entry *last = p->heap[--p->n];
+	e->place = NOT_IN_HEAP;
+	if (last != e) {
+		heap_set(p, place, last);
+		heap_up(p, place);
+		heap_down(p, last->place);
+	}
+}
+
+/* There is room for every entry. */
+static void heap_add(struct planner *p, struct plan_entry *e) {
+	heap_set(p, p->n, e);
+	p->n++;
+	heap_up(p, e->place);
+}
+
+static int heap_reserve(struct planner *p, size_t n) {
+	if (n <= p->size) {
+		return 0;
+	}
+	size_t size = p->size == 0 ? 64 : p->size * 2;
+	struct plan_entry **heap = reallocarray(p->heap, size, sizeof(*heap));
+	if (heap == NULL) {
+		return -ENOMEM;
+	}
+	p->heap = heap;
+	p->size = size;
+	return 0;
+}
+
+/* ----------------------------------------------------------------------------- planner
+ */
+
+static int64_t later(int64_t a, int64_t b) {
+	return a > b ? a : b;
+}
+
+/* Puts the entry where its next due belongs, or out of the heap. */
+static void plan(struct planner *p, struct plan_entry *e) {
+	heap_remove(p, e);
+	int64_t after_us = later(later(planner_mark(p), e->since_us), e->given_us);
+	if (e->from_us != TIME_NONE) {
+		after_us = later(after_us, e->from_us - 1);
+	}
+	int64_t due_us = 0;
+	if (rule_next(e->rule, p->tz, p->calendar, after_us, &due_us) > 0 &&
+	    (e->until_us == TIME_NONE || due_us < e->until_us)) {
+		e->due_us = due_us;
+		heap_add(p, e);
+	}
+}
+
+int planner_new(const struct tz *tz, const struct calendar *calendar, int64_t mark_us,
+		struct planner **ret, struct error *err) {
+	struct planner *p = calloc(1, sizeof(*p));
+	if (p == NULL) {
+		return error_set(err, ENOMEM, "no memory for the plan");
+	}
+	p->tz = tz;
+	p->calendar = calendar;
+	p->mark_us = mark_us;
+	*ret = p;
+	return 0;
+}
+
+static void free_node(void *node) {
+	plan_entry_free(node);
+}
+
+void planner_free(struct planner *p) {
+	if (p == NULL) {
+		return;
+	}
+	tdestroy(p->by_id, free_node);
+	free(p->heap);
+	free(p);
+}
+
+static struct plan_entry *plan_entry_of(struct planner *p, int64_t id,
+					struct error *err) {
+	struct plan_entry *e = find(p, id);
+	if (e != NULL) {
+		return e;
+	}
+	e = calloc(1, sizeof(*e));
+	if (e == NULL || heap_reserve(p, p->count + 1) < 0) {
+		free(e);
+		error_set(err, ENOMEM, "no memory for schedule %lld", (long long)id);
+		return NULL;
+	}
+	e->id = id;
+	e->given_us = TIME_NONE;
+	e->place = NOT_IN_HEAP;
+	if (tsearch(e, &p->by_id, compare_ids) == NULL) {
+		free(e);
+		error_set(err, ENOMEM, "no memory for schedule %lld", (long long)id);
+		return NULL;
+	}
+	p->count++;
+	return e;
+}
+
+int planner_put(struct planner *p, const struct schedule *schedule, int64_t since_us,
+		struct error *err) {
+	if (!schedule->enabled) {
+		planner_remove(p, schedule->id);
+		return 0;
+	}
+	AUTO(rule_free) struct rule *rule = NULL;
+	int rc = rule_parse(schedule->rule, &rule, err);
+	if (rc < 0) {
+		return rc;
+	}
+	struct plan_entry *e = plan_entry_of(p, schedule->id, err);
+	if (e == NULL) {
+		return -ENOMEM;
+	}
+	rule_free(e->rule);
+	e->rule = MOVE(rule);
+	e->since_us = since_us;
+	e->from_us = schedule->from_us;
+	e->until_us = schedule->until_us;
+	plan(p, e);
+	return 0;
+}
+
+void planner_remove(struct planner *p, int64_t schedule) {
+	struct plan_entry *e = find(p, schedule);
+	if (e == NULL) {
+		return;
+	}
+	heap_remove(p, e);
+	tdelete(e, &p->by_id, compare_ids);
+	plan_entry_free(e);
+	p->count--;
+}
+
+int planner_peek(const struct planner *p, struct planned *ret) {
+	if (p->n == 0) {
+		return 0;
+	}
+	*ret = (struct planned){.schedule = p->heap[0]->id, .due_us = p->heap[0]->due_us};
+	return 1;
+}
+
+int planner_take(struct planner *p, int64_t until_us, struct planned *ret) {
+	if (p->n == 0 || p->heap[0]->due_us > until_us) {
+		return 0;
+	}
+	struct plan_entry *e = p->heap[0];
+	*ret = (struct planned){.schedule = e->id, .due_us = e->due_us};
+	p->mark_us = later(p->mark_us, e->due_us);
+	e->given_us = e->due_us;
+	plan(p, e);
+	return 1;
+}
+
+/* Of several due at the same instant some may still be here: it is not dealt with yet. */
+int64_t planner_mark(const struct planner *p) {
+	if (p->n > 0 && p->heap[0]->due_us <= p->mark_us) {
+		return p->heap[0]->due_us - 1;
+	}
+	return p->mark_us;
+}
+
+static void plan_anew(const void *node, VISIT which, void *arg) {
+	struct planner *p = arg;
+	if (which == preorder || which == endorder) {
+		return;
+	}
+	struct plan_entry *e = *(struct plan_entry *const *)node;
+	e->given_us = TIME_NONE;
+	/* Saved under a clock that ran ahead: it must not wait for that time. */
+	e->since_us = e->since_us < p->mark_us ? e->since_us : p->mark_us;
+	plan(p, e);
+}
+
+void planner_reset(struct planner *p, const struct tz *tz, int64_t mark_us) {
+	p->tz = tz;
+	p->mark_us = mark_us;
+	for (size_t i = 0; i < p->n; i++) {
+		p->heap[i]->place = NOT_IN_HEAP;
+	}
+	p->n = 0;
+	twalk_r(p->by_id, plan_anew, p);
+}
+
+size_t planner_count(const struct planner *p) {
+	return p->count;
+}

@@ -1,0 +1,44 @@
+/* priority.c - see priority.h. */
+#include "priority.h"
+
+/* A notice and a programme are equals: who came first ends first. */
+static int rank(enum run_class class) {
+	return class == CLASS_PROGRAMME ? CLASS_NOTICE : (int)class;
+}
+
+enum verdict priority_judge(const struct contender *holder,
+			    const struct contender *asking) {
+	if (holder == NULL) {
+		return VERDICT_PLAY;
+	}
+	return rank(asking->class) > rank(holder->class) ? VERDICT_INTERRUPT
+							 : VERDICT_WAIT;
+}
+
+bool priority_before(const struct contender *a, const struct contender *b) {
+	if (rank(a->class) != rank(b->class)) {
+		return rank(a->class) > rank(b->class);
+	}
+	if (a->due_us != b->due_us) {
+		return a->due_us < b->due_us;
+	}
+	return a->run < b->run;
+}
+
+static bool span_has(const struct quiet_span *span, int minute) {
+	if (span->from_min < span->to_min) {
+		return minute >= span->from_min && minute < span->to_min;
+	}
+	return minute >= span->from_min || minute < span->to_min;
+}
+
+bool quiet_at(const struct quiet_span *spans, size_t n, int minute_of_day,
+	      size_t *ret_span) {
+	for (size_t i = 0; i < n; i++) {
+		if (span_has(&spans[i], minute_of_day)) {
+			*ret_span = i;
+			return true;
+		}
+	}
+	return false;
+}
