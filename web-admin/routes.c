@@ -12,6 +12,7 @@ typedef const struct route *(*table_fn)(void);
 static const table_fn tables[] = {
 	api_health_routes,
 	api_tokens_routes,
+	events_routes,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
