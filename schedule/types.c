@@ -209,8 +209,7 @@ enum outcome run_state(const struct run_zone *zones, size_t n) {
 			}
 		}
 	}
-	/* A run without zones has nothing left to sound. */
-	return OUTCOME_PLAYED;
+	return OUTCOME_SKIPPED;
 }
 
 void token_done(struct token *token) {

@@ -219,7 +219,7 @@ DEFINE_AUTO_DONE(struct run, run_done)
 
 /* The state of a run from its zones: playing where any plays, else planned where any is
  * planned, else the first of failed, cut, missed, cancelled, skipped, played that any
- * zone has. */
+ * zone has. Without zones nothing sounded: skipped. */
 enum outcome run_state(const struct run_zone *zones, size_t n);
 
 struct token {

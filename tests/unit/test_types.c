@@ -114,7 +114,7 @@ static void a_run_has_the_state_of_its_zones(void **state) {
 		 3,
 		 OUTCOME_CANCELLED},
 		{{OUTCOME_PLAYED, OUTCOME_SKIPPED}, 2, OUTCOME_SKIPPED},
-		{{OUTCOME_PLAYED}, 0, OUTCOME_PLAYED},
+		{{OUTCOME_PLAYED}, 0, OUTCOME_SKIPPED},
 	};
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		struct run_zone zones[3] = {{0}};
