@@ -160,6 +160,7 @@ struct answer {
 	char *body;
 };
 void answer_done(struct answer *answer);
+DEFINE_AUTO_DONE(struct answer, answer_done)
 int store_answer_put(struct store *s, const char *who, const char *key,
 		     const struct answer *answer, int64_t now_us, struct error *err);
 int store_answer_get(struct store *s, const char *who, const char *key,

@@ -1,0 +1,135 @@
+/* store_rows.c - see store_rows.h. */
+#include "store_rows.h"
+
+#include <stdio.h>
+
+static char *text(const char *from) {
+	char *copy = strdup(from);
+	assert_non_null(copy);
+	return copy;
+}
+
+const char *clip_id(int number) {
+	static char id[CLIP_ID_SIZE];
+	snprintf(id, sizeof(id), "%064x", (unsigned)number);
+	return id;
+}
+
+int add_area(struct store *s, const char *code, int64_t parent, int64_t *id,
+	     struct error *err) {
+	AUTO(area_done)
+	struct area area = {.code = text(code), .name = text("沙坪镇"), .parent = parent};
+	int rc = store_area_put(s, &area, err);
+	*id = area.id;
+	return rc;
+}
+
+int add_output(struct store *s, const char *name, int channels, int64_t *id,
+	       struct error *err) {
+	AUTO(output_done)
+	struct output output = {.name = text(name),
+				.pcm = text("hw:0,0"),
+				.rate = 48000,
+				.channels = channels};
+	int rc = store_output_put(s, &output, err);
+	*id = output.id;
+	return rc;
+}
+
+int add_zone(struct store *s, const char *name, int64_t output, int channel, int64_t area,
+	     int64_t *id, struct error *err) {
+	AUTO(zone_done)
+	struct zone zone = {.name = text(name),
+			    .output = output,
+			    .channels = {channel},
+			    .n_channels = 1,
+			    .area = area,
+			    .gain_db = -3.5,
+			    .max_gain_db = 6,
+			    .quiet = {{22 * 60, 6 * 60}, {0, 1440}},
+			    .n_quiet = 2,
+			    .lead_ms = 400};
+	int rc = store_zone_put(s, &zone, err);
+	*id = zone.id;
+	return rc;
+}
+
+int add_clip(struct store *s, int number, struct error *err) {
+	AUTO(clip_done)
+	struct clip clip = {.title = text("Bekanntmachung 通知"),
+			    .duration_ms = 61500,
+			    .size_bytes = 123456,
+			    .channels = 1,
+			    .loudness_lufs = -17.25,
+			    .true_peak_dbtp = -0.5,
+			    .created_us = NOON_US + number,
+			    .author = text("clerk")};
+	strcpy(clip.id, clip_id(number));
+	return store_clip_add(s, &clip, err);
+}
+
+int add_announcement(struct store *s, int number, int64_t *id, struct error *err) {
+	AUTO(announcement_done)
+	struct announcement a = {.title = text("停水"),
+				 .content = {.repeat = 2, .gap_ms = 1500},
+				 .resume = RESUME_RESTART,
+				 .expires_us = TIME_NONE,
+				 .created_us = NOON_US,
+				 .changed_us = NOON_US,
+				 .author = text("clerk")};
+	int rc = number == 0
+			 ? content_add(&a.content, PART_TEXT, "水停了", "zh", 0)
+			 : content_add(&a.content, PART_CLIP, clip_id(number), NULL, 0);
+	if (rc == 0) {
+		rc = store_announcement_put(s, &a, err);
+	}
+	*id = a.id;
+	return rc;
+}
+
+int add_schedule(struct store *s, int64_t announcement, int64_t zone, int64_t *id,
+		 struct error *err) {
+	AUTO(schedule_done)
+	struct schedule p = {.announcement = announcement,
+			     .rule = text("30 7 * * 1-5"),
+			     .from_us = TIME_NONE,
+			     .until_us = TIME_NONE,
+			     .class = CLASS_NOTICE,
+			     .play_within_s = 600,
+			     .conflict = CONFLICT_SKIP,
+			     .enabled = true,
+			     .created_us = NOON_US,
+			     .changed_us = NOON_US,
+			     .author = text("clerk")};
+	int rc = ids_add(&p.zones, zone);
+	if (rc == 0) {
+		rc = store_schedule_put(s, &p, err);
+	}
+	*id = p.id;
+	return rc;
+}
+
+int claim_run(struct store *s, int64_t schedule, int64_t due_us, int64_t zone,
+	      int64_t *id, struct error *err) {
+	AUTO(run_done)
+	struct run run = {.source = text(schedule == 0 ? "push" : "schedule"),
+			  .schedule = schedule,
+			  .title = text("停水"),
+			  .content = {.repeat = 1},
+			  .class = CLASS_NOTICE,
+			  .due_us = due_us,
+			  .created_us = due_us,
+			  .expires_us = TIME_NONE,
+			  .author = text("clerk"),
+			  .zones = calloc(1, sizeof(struct run_zone)),
+			  .n_zones = 1};
+	assert_non_null(run.zones);
+	run.zones[0] = (struct run_zone){
+		.zone = zone, .zone_name = text("东村"), .started_us = TIME_NONE};
+	int rc = content_add(&run.content, PART_TEXT, "水停了", NULL, 0);
+	if (rc == 0) {
+		rc = store_run_claim(s, &run, err);
+	}
+	*id = run.id;
+	return rc;
+}
