@@ -17,7 +17,7 @@
 
 /* ------------------------------------------------------------------------------ head */
 
-static bool take_method(struct request *r, const char *method) {
+static enum method method_of(const char *name) {
 	static const struct {
 		const char *name;
 		enum method method;
@@ -26,12 +26,11 @@ static bool take_method(struct request *r, const char *method) {
 		{"PATCH", METHOD_PATCH}, {"DELETE", METHOD_DELETE},
 	};
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		if (strcmp(methods[i].name, method) == 0) {
-			r->method = methods[i].method;
-			return true;
+		if (strcmp(methods[i].name, name) == 0) {
+			return methods[i].method;
 		}
 	}
-	return false;
+	return METHOD_OTHER;
 }
 
 static void refuse_caller(struct request *r, const struct error *err) {
@@ -47,11 +46,8 @@ static void refuse_caller(struct request *r, const struct error *err) {
 /* Finds the handler and who asks; the address of a call is told to callers alone. */
 static bool admit(struct request *r, const char *method) {
 	struct route_match match = {0};
-	bool known = take_method(r, method);
+	r->method = method_of(method);
 	int rc = routes_find(r->method, r->path, &match);
-	if (rc == 0 && !known) {
-		rc = -EPERM;
-	}
 	if (rc < 0 || (match.route->flags & ROUTE_OPEN) == 0) {
 		struct error err = {0};
 		if (r->transport->identify(r->carrier, &r->caller, &err) < 0) {
@@ -64,8 +60,7 @@ static bool admit(struct request *r, const char *method) {
 		return false;
 	}
 	if (rc < 0) {
-		/* Asked with GET where the method is none of ours. */
-		reply_not_allowed(r, match.allow[0] != '\0' ? match.allow : "GET, HEAD");
+		reply_not_allowed(r, match.allow);
 		return false;
 	}
 	r->route = match.route;

@@ -18,6 +18,7 @@ enum method {
 	METHOD_POST,
 	METHOD_PATCH,
 	METHOD_DELETE,
+	METHOD_OTHER, /* no route has it */
 };
 
 /* What a route does with the body. */
