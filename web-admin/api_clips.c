@@ -101,6 +101,11 @@ static void get_audio(struct request *r) {
 static void on_clip(void *arg, const struct clip *clip, bool known,
 		    const struct error *err) {
 	struct request *r = arg;
+	if (err != NULL && err->code == ENOENT) {
+		/* The program that should do it, not something the caller named. */
+		reply_problem(r, 503, NULL, "%s", err->text);
+		return;
+	}
 	if (err != NULL) {
 		reply_error(r, err);
 		return;
