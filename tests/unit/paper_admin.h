@@ -1,0 +1,60 @@
+/* paper_admin.h - the API over a store and a daemon of paper: no sound, a clock
+ * that stands where it is put, and a note of what was asked for. For unit tests and the
+ * fuzzer of requests. */
+#pragma once
+
+#include "web-admin/request_internal.h"
+
+struct paper {
+	struct store *store;
+	struct tz *tz;
+	struct admin_config config;
+	struct admin *admin;
+	int64_t now_us;
+	int changed;        /* calls of ops->changed */
+	int pushed;         /* of ops->push and zone_test; the run's id is this number */
+	int stopped;        /* of ops->run_stop */
+	int imported;       /* of clip_import and speak */
+	bool deny_spool;    /* clip_spool fails with -ENOSPC */
+	bool at_once;       /* clip_import and speak fail right away */
+	admin_clip_fn done; /* of the last import that waits, NULL where none */
+	void *arg;
+	enum admin_zone_state state; /* of every zone */
+	char log[512];               /* the last line */
+};
+
+/* A store with one area, one output and a zone; no sockets. path NULL: in memory. */
+void paper_init(struct paper *p, const char *path);
+void paper_done(struct paper *p);
+/* Ends the import that waits: a clip, or an error where text is not NULL. */
+void paper_imported(struct paper *p, const char *text);
+
+/* What a caller sends, without a wire. */
+struct paper_call {
+	const char *method;
+	const char *target;
+	const char *type; /* Content-Type, NULL for none */
+	const char *key;  /* Idempotency-Key */
+	const char *range;
+	const char *none_match;
+	const char *body; /* NULL for none */
+	size_t len;       /* of body; 0: strlen */
+	bool stranger;    /* is not recognised */
+	bool other;       /* somebody else than usual */
+};
+
+struct paper_answer {
+	int status; /* 0: it is put off, and comes with paper_late */
+	char *body;
+	char *location;
+	char allow[64];
+	char range[96];
+	char type[40];
+	struct request *late;
+};
+
+struct paper_answer paper_call(struct paper *p, const struct paper_call *call);
+/* The answer that was put off; answer->late stays NULL afterwards. */
+void paper_late(struct paper_answer *answer);
+void paper_answer_done(struct paper_answer *answer);
+DEFINE_AUTO_DONE(struct paper_answer, paper_answer_done)
