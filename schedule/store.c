@@ -198,10 +198,10 @@ static int migrate(struct store *s, const char *const *migrations, int64_t versi
 	return 0;
 }
 
-/* Every table, index and column there is, in one fixed order. */
+/* Every table, index, column and whatever else there is, in one fixed order. */
 #define SCHEMA_SQL                                                                       \
 	"SELECT format('%s %s.%s %s', m.type, m.name, c.name, c.type)"                   \
-	" FROM sqlite_schema m, pragma_table_xinfo(m.name) c"                            \
+	" FROM sqlite_schema m LEFT JOIN pragma_table_xinfo(m.name) c"                   \
 	" WHERE m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"                                \
 	" ORDER BY 1"
 
