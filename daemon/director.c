@@ -189,8 +189,8 @@ void director_clock_stepped(struct director *d) {
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		director_take_back(d, live);
 	}
-	planner_reset(d->planner, d->config.tz,
-		      earlier(planner_mark(d->planner), now_us));
+	planner_reset(d->planner, d->config.tz, earlier(planner_mark(d->planner), now_us),
+		      now_us);
 	director_wake(d);
 }
 
@@ -245,6 +245,23 @@ static int add_sources(struct director *d, struct error *err) {
 	return rc;
 }
 
+/* Up to where the past is settled. A box that was off for a year must not write a year of
+ * missed runs before it can speak; a new one has nothing to settle. */
+static int64_t first_mark(int64_t mark_us, int64_t now_us) {
+	int64_t floor_us = now_us - SETTLE_MAX_US;
+	if (mark_us >= floor_us) {
+		return mark_us;
+	}
+	if (mark_us != TIME_NONE) {
+		log_warning(
+			"the box was off for %lld days; what was missed is recorded for "
+			"the last %lld of them",
+			(long long)((now_us - mark_us) / DAY_US),
+			(long long)(SETTLE_MAX_US / DAY_US));
+	}
+	return floor_us;
+}
+
 int director_new(const struct director_config *config, struct director **ret,
 		 struct error *err) {
 	AUTO(director_free) struct director *d = calloc(1, sizeof(*d));
@@ -255,7 +272,7 @@ int director_new(const struct director_config *config, struct director **ret,
 	int64_t mark_us = TIME_NONE;
 	int rc = store_mark_get(config->store, &mark_us, err);
 	if (rc >= 0) {
-		mark_us = mark_us == TIME_NONE ? director_now(d) : mark_us;
+		mark_us = first_mark(mark_us, director_now(d));
 		rc = planner_new(config->tz, NULL, mark_us, &d->planner, err);
 	}
 	if (rc >= 0) {

@@ -17,7 +17,9 @@
 	(60 * 1000000LL) /* ahead, so that several outputs can start as one              \
 			  */
 #define RAMP_MS 200      /* fade of what is interrupted or stopped */
-#define TAKE_MAX 64      /* dues dealt with in one go, the loop comes first */
+#define DAY_US (86400 * 1000000LL)
+#define SETTLE_MAX_US (31 * DAY_US) /* missed runs further back are not recorded */
+#define TAKE_MAX 64                 /* dues dealt with in one go, the loop comes first */
 
 /* Where a run stands in one zone. */
 enum stage {
@@ -92,7 +94,8 @@ void live_run_free(struct live_run *live);
 bool live_run_ended(const struct live_run *live);
 bool live_run_has(const struct live_run *live, enum stage stage);
 /* How long zone i has sounded, by the clock. */
-int64_t live_run_played_ms(const struct director *d, const struct live_run *live, size_t i);
+int64_t live_run_played_ms(const struct director *d, const struct live_run *live,
+			   size_t i);
 int director_run_zones(struct director *d, struct run *run, const struct ids *zones,
 		       int64_t at_us, struct error *err);
 /* Claims a run and takes it up. schedule NULL: pushed. */

@@ -13,15 +13,19 @@
 static bool barred(struct director *d, struct live_run *live, size_t i, int64_t now_us) {
 	struct run_zone *rz = &live->run.zones[i];
 	struct live_zone *lz = director_zone(d, rz->zone);
+	/* What begins now must not meet the edge that would cut it at once. */
+	int64_t soon_us = now_us + JUDGE_US;
 	int64_t at_us = now_us > live->run.due_us ? now_us : live->run.due_us;
+	int64_t edge_us = soon_us > live->run.due_us ? soon_us : live->run.due_us;
 	char reason[256];
 	enum outcome outcome = OUTCOME_SKIPPED;
 	if (lz == NULL) {
 		snprintf(reason, sizeof(reason), "zone '%s' was deleted", rz->zone_name);
 		outcome = OUTCOME_CANCELLED;
-	} else if (live->run.expires_us != TIME_NONE && at_us >= live->run.expires_us) {
+	} else if (live->run.expires_us != TIME_NONE && edge_us >= live->run.expires_us) {
 		snprintf(reason, sizeof(reason), "the announcement has expired");
-	} else if (director_zone_quiet(d, &lz->zone, at_us, reason, sizeof(reason))) {
+	} else if (director_zone_quiet(d, &lz->zone, at_us, reason, sizeof(reason)) ||
+		   director_zone_quiet(d, &lz->zone, edge_us, reason, sizeof(reason))) {
 		outcome = OUTCOME_SKIPPED;
 	} else if (live->zones[i].stage == STAGE_PLANNED &&
 		   now_us - live->run.due_us > live->late_allowed_us) {

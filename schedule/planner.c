@@ -22,6 +22,7 @@ struct planner {
 	const struct tz *tz;
 	const struct calendar *calendar;
 	int64_t mark_us; /* the latest due given out, or what it began with */
+	int64_t now_us;  /* of the last reset */
 	struct plan_entry **heap;
 	size_t n;
 	size_t size;
@@ -266,12 +267,14 @@ static void plan_anew(const void *node, VISIT which, void *arg) {
 	struct plan_entry *e = *(struct plan_entry *const *)node;
 	e->given_us = TIME_NONE;
 	/* Saved under a clock that ran ahead: it must not wait for that time. */
-	e->since_us = e->since_us < p->mark_us ? e->since_us : p->mark_us;
+	e->since_us = e->since_us < p->now_us ? e->since_us : p->now_us;
 	plan(p, e);
 }
 
-void planner_reset(struct planner *p, const struct tz *tz, int64_t mark_us) {
+void planner_reset(struct planner *p, const struct tz *tz, int64_t mark_us,
+		   int64_t now_us) {
 	p->tz = tz;
+	p->now_us = now_us;
 	p->mark_us = mark_us;
 	for (size_t i = 0; i < p->n; i++) {
 		p->heap[i]->place = NOT_IN_HEAP;

@@ -38,6 +38,9 @@ int planner_peek(const struct planner *p, struct planned *ret);
  * schedule on to its next, else 0. The watermark becomes its due time. */
 int planner_take(struct planner *p, int64_t until_us, struct planned *ret);
 int64_t planner_mark(const struct planner *p);
-/* After a clock step or a change of zone: computes every due anew after mark_us. */
-void planner_reset(struct planner *p, const struct tz *tz, int64_t mark_us);
+/* After a clock step or a change of zone: computes every due anew after mark_us. now_us
+ * is what the clock says now: a schedule that was saved later than that (by a clock that
+ * ran ahead) counts as saved now. */
+void planner_reset(struct planner *p, const struct tz *tz, int64_t mark_us,
+		   int64_t now_us);
 size_t planner_count(const struct planner *p);

@@ -1,0 +1,573 @@
+/* fake_box.c - see fake_box.h. One fake box a process. */
+#include "fake_box.h"
+
+#include "base/str.h"
+#include "daemon/log.h"
+#include "schedule/types.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define JOBS_MAX 256
+#define EVENTS_MAX 1024
+
+static struct fake_box *the_box;
+
+/* ------------------------------------------------------------------------------ clock */
+
+int64_t clock_now_us(void) {
+	return the_box->now_us;
+}
+
+/* The monotonic clock of the fake box is its real-time clock: the director must not care.
+ */
+int64_t clock_mono_ns(void) {
+	return the_box->now_us * 1000;
+}
+
+int64_t clock_mono_ns_at(int64_t realtime_us) {
+	return realtime_us * 1000;
+}
+
+int64_t clock_realtime_us_at(int64_t mono_ns) {
+	return mono_ns / 1000;
+}
+
+void clock_verdict_now(struct clock *clock, struct clock_verdict *ret) {
+	(void)clock;
+	ret->trusted = the_box->trusted;
+	str_copy(ret->reason, sizeof(ret->reason), "as the test says");
+}
+
+/* ------------------------------------------------------------------------------- loop */
+
+struct loop_source {
+	loop_fn fn;
+	loop_fd_fn fd_fn;
+	void *arg;
+	int64_t at_us; /* timer */
+	bool armed;    /* defer */
+};
+
+static struct loop_source *the_timer;
+static struct loop_source *the_defer;
+static struct loop_source *the_events;
+
+static struct loop_source *source_new(void *arg) {
+	struct loop_source *source = calloc(1, sizeof(*source));
+	assert_non_null(source);
+	source->arg = arg;
+	source->at_us = INT64_MAX;
+	return source;
+}
+
+int loop_add_timer(struct loop *loop, clockid_t clock, loop_fn fn, void *arg,
+		   struct loop_source **ret, struct error *err) {
+	(void)loop;
+	(void)clock;
+	(void)err;
+	the_timer = source_new(arg);
+	the_timer->fn = fn;
+	*ret = the_timer;
+	return 0;
+}
+
+int loop_add_defer(struct loop *loop, loop_fn fn, void *arg, struct loop_source **ret,
+		   struct error *err) {
+	(void)loop;
+	(void)err;
+	the_defer = source_new(arg);
+	the_defer->fn = fn;
+	*ret = the_defer;
+	return 0;
+}
+
+int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *arg,
+		struct loop_source **ret, struct error *err) {
+	(void)loop;
+	(void)fd;
+	(void)events;
+	(void)err;
+	the_events = source_new(arg);
+	the_events->fd_fn = fn;
+	*ret = the_events;
+	return 0;
+}
+
+void loop_timer_arm_us(struct loop_source *timer, int64_t at_us) {
+	timer->at_us = at_us;
+}
+
+void loop_defer_arm(struct loop_source *defer) {
+	defer->armed = true;
+}
+
+void loop_source_free(struct loop_source *source) {
+	the_timer = the_timer == source ? NULL : the_timer;
+	the_defer = the_defer == source ? NULL : the_defer;
+	the_events = the_events == source ? NULL : the_events;
+	free(source);
+}
+
+/* ----------------------------------------------------------------------------- engine */
+
+struct fake_job {
+	int64_t id;
+	int64_t zone;
+	int64_t start_us;
+	int64_t end_us;
+	bool started;
+};
+
+static struct fake_job jobs[JOBS_MAX];
+static size_t n_jobs;
+static struct engine_event events[EVENTS_MAX];
+static size_t first_event;
+static size_t n_events;
+static size_t starts;
+static const char *broken;
+
+static void event_add(const struct engine_event *event) {
+	assert_true(first_event + n_events < EVENTS_MAX);
+	events[first_event + n_events++] = *event;
+}
+
+int engine_next_event(struct engine *e, struct engine_event *ret) {
+	(void)e;
+	if (n_events == 0) {
+		first_event = 0;
+		return 0;
+	}
+	*ret = events[first_event++];
+	n_events--;
+	return 1;
+}
+
+int engine_event_fd(const struct engine *e) {
+	(void)e;
+	return -1;
+}
+
+int engine_output_set(struct engine *e, const struct engine_output *output,
+		      struct error *err) {
+	(void)e;
+	(void)output;
+	(void)err;
+	return 0;
+}
+
+void engine_output_remove(struct engine *e, int64_t output) {
+	(void)e;
+	(void)output;
+}
+
+int engine_zone_set(struct engine *e, const struct engine_zone *zone, struct error *err) {
+	(void)e;
+	(void)zone;
+	(void)err;
+	return 0;
+}
+
+void engine_zone_remove(struct engine *e, int64_t zone) {
+	(void)e;
+	(void)zone;
+}
+
+static int64_t length_us(const struct job *job) {
+	int64_t ms = 0;
+	for (size_t i = 0; i < job->n_parts; i++) {
+		ms += job->parts[i].kind == JOB_PART_SILENCE ? job->parts[i].silence_ms
+							     : 1000;
+	}
+	return 1000 * (ms * job->repeat + job->gap_ms * (job->repeat - 1));
+}
+
+int engine_submit(struct engine *e, struct job *job, struct error *err) {
+	(void)e;
+	(void)err;
+	for (size_t i = 0; i < job->n_zones; i++) {
+		assert_true(n_jobs < JOBS_MAX);
+		int64_t start_us = job->start_ns / 1000;
+		start_us = start_us < the_box->now_us ? the_box->now_us : start_us;
+		jobs[n_jobs++] = (struct fake_job){
+			.id = job->id,
+			.zone = job->zones[i],
+			.start_us = start_us,
+			.end_us = start_us + length_us(job),
+		};
+	}
+	job_free(job);
+	return 0;
+}
+
+static void job_end(size_t i, enum engine_end end, const char *text) {
+	struct engine_event event = {.kind = ENGINE_JOB_ENDED,
+				     .job = jobs[i].id,
+				     .zone = jobs[i].zone,
+				     .end = end};
+	event.at_ns = the_box->now_us * 1000;
+	event.played_ms =
+		jobs[i].started ? (the_box->now_us - jobs[i].start_us) / 1000 : 0;
+	str_copy(event.text, sizeof(event.text), text);
+	jobs[i] = jobs[--n_jobs];
+	event_add(&event);
+}
+
+void engine_stop(struct engine *e, int64_t job, int64_t zone, int ramp_ms) {
+	(void)e;
+	(void)ramp_ms;
+	for (size_t i = n_jobs; i-- > 0;) {
+		if (jobs[i].id == job && (zone == 0 || jobs[i].zone == zone)) {
+			job_end(i, ENGINE_END_CUT, "");
+		}
+	}
+}
+
+static int64_t engine_next_us(void) {
+	int64_t next = INT64_MAX;
+	for (size_t i = 0; i < n_jobs; i++) {
+		int64_t at = jobs[i].started ? jobs[i].end_us : jobs[i].start_us;
+		next = at < next ? at : next;
+	}
+	return next;
+}
+
+static void engine_turn(void) {
+	for (size_t i = n_jobs; i-- > 0;) {
+		if (broken != NULL) {
+			job_end(i, ENGINE_END_FAILED, broken);
+		} else if (jobs[i].started && jobs[i].end_us <= the_box->now_us) {
+			job_end(i, ENGINE_END_PLAYED, "");
+		} else if (!jobs[i].started && jobs[i].start_us <= the_box->now_us) {
+			/* Two in one zone at once would be two horns talking over each
+			 * other. */
+			for (size_t k = 0; k < n_jobs; k++) {
+				assert_false(jobs[k].started &&
+					     jobs[k].zone == jobs[i].zone);
+			}
+			jobs[i].started = true;
+			starts++;
+			struct engine_event event = {
+				.kind = ENGINE_JOB_STARTED,
+				.job = jobs[i].id,
+				.zone = jobs[i].zone,
+				.at_ns = jobs[i].start_us * 1000,
+			};
+			event_add(&event);
+		}
+	}
+}
+
+size_t fake_box_starts(void) {
+	return starts;
+}
+
+size_t fake_box_sounding(void) {
+	size_t n = 0;
+	for (size_t i = 0; i < n_jobs; i++) {
+		n += jobs[i].started;
+	}
+	return n;
+}
+
+void fake_box_break_output(const char *words) {
+	broken = words;
+}
+
+/* ---------------------------------------------------------------------------- library */
+
+struct fake_words {
+	int64_t ready_us;
+	library_done_fn done;
+	void *arg;
+};
+static struct fake_words words[16];
+static size_t n_words;
+static bool all_spoken;
+
+int library_spoken(struct library *l, const char *text, const char *voice, double speed,
+		   char ret[CLIP_ID_SIZE], struct error *err) {
+	(void)l;
+	(void)text;
+	(void)voice;
+	(void)speed;
+	if (!all_spoken) {
+		return error_set(err, ENOENT, "not spoken yet");
+	}
+	memset(ret, 'a', CLIP_ID_SIZE - 1);
+	ret[CLIP_ID_SIZE - 1] = '\0';
+	return 0;
+}
+
+int library_speak(struct library *l, const char *text, const char *voice, double speed,
+		  const char *author, library_done_fn done, void *arg,
+		  struct error *err) {
+	(void)l;
+	(void)text;
+	(void)voice;
+	(void)speed;
+	(void)author;
+	(void)err;
+	assert_true(n_words < 16);
+	bool fails = the_box->speech_takes_us == INT64_MAX;
+	int64_t takes_us = fails ? 1000 : the_box->speech_takes_us;
+	words[n_words++] = (struct fake_words){the_box->now_us + takes_us, done, arg};
+	return 0;
+}
+
+void library_path(const struct library *l, const char *clip_id, char *ret, size_t size) {
+	(void)l;
+	str_copy(ret, size, clip_id);
+}
+
+static int64_t library_next_us(void) {
+	return n_words > 0 ? words[0].ready_us : INT64_MAX;
+}
+
+static void library_turn(void) {
+	while (n_words > 0 && words[0].ready_us <= the_box->now_us) {
+		struct fake_words first = words[0];
+		memmove(words, words + 1, --n_words * sizeof(words[0]));
+		if (the_box->speech_takes_us == INT64_MAX) {
+			struct error err = {0};
+			error_set(&err, ETIMEDOUT,
+				  "espeak-ng did not answer within 20 s");
+			first.done(first.arg, NULL, false, &err);
+			continue;
+		}
+		all_spoken = true;
+		struct clip clip = {.created_us = the_box->now_us,
+				    .loudness_lufs = -20.0,
+				    .channels = 1};
+		memset(clip.id, 'a', CLIP_ID_SIZE - 1);
+		clip.title = strdup("spoken");
+		clip.author = strdup("test");
+		clip.duration_ms = 1000;
+		clip.size_bytes = 1000;
+		assert_true(store_clip_add(the_box->store, &clip, NULL) >= 0);
+		first.done(first.arg, &clip, false, NULL);
+		clip_done(&clip);
+	}
+}
+
+/* -------------------------------------------------------------------------------- box */
+
+static void director_begin(struct fake_box *box) {
+	struct director_config config = {
+		.store = box->store,
+		.faults = box->faults,
+		.tz = box->tz,
+	};
+	struct error err = {0};
+	if (director_new(&config, &box->director, &err) < 0 ||
+	    director_start(box->director, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+}
+
+void fake_box_start(struct fake_box *box) {
+	*box = (struct fake_box){.trusted = true,
+				 .now_us = 1772409600LL * 1000000,
+				 .speech_takes_us = 1000000};
+	the_box = box;
+	n_jobs = n_events = first_event = starts = n_words = 0;
+	all_spoken = false;
+	broken = NULL;
+	log_threshold_set(LOG_CRIT);
+	assert_int_equal(store_open(":memory:", &box->store, NULL), 0);
+	assert_int_equal(faults_new(&box->faults, NULL), 0);
+	assert_int_equal(tz_load("Asia/Shanghai", &box->tz, NULL), 0);
+	director_begin(box);
+}
+
+void fake_box_done(struct fake_box *box) {
+	director_free(box->director);
+	faults_free(box->faults);
+	store_close(box->store);
+	tz_free(box->tz);
+}
+
+void fake_box_restart(struct fake_box *box, bool killed) {
+	if (killed) {
+		/* What a killed director would have written must not be written: its end
+		 * is played on a store that forgets. */
+		assert_int_equal(store_begin(box->store, NULL), 0);
+		director_free(box->director);
+		store_rollback(box->store);
+	} else {
+		director_free(box->director);
+	}
+	n_jobs = n_events = first_event = 0;
+	director_begin(box);
+}
+
+/* Everything that is ready now, until nothing is. */
+static void settle(void) {
+	for (int i = 0; i < 1000; i++) {
+		library_turn();
+		engine_turn();
+		if (n_events > 0) {
+			the_events->fd_fn(the_events->arg, -1, 0);
+		} else if (the_defer->armed) {
+			the_defer->armed = false;
+			the_defer->fn(the_defer->arg);
+		} else if (the_timer->at_us <= the_box->now_us) {
+			the_timer->at_us = INT64_MAX;
+			the_timer->fn(the_timer->arg);
+		} else {
+			return;
+		}
+	}
+	fail_msg("the director never comes to rest");
+}
+
+void fake_box_pass(struct fake_box *box, int64_t us) {
+	int64_t until_us = box->now_us + us;
+	settle();
+	for (;;) {
+		int64_t next = the_timer->at_us;
+		next = engine_next_us() < next ? engine_next_us() : next;
+		next = library_next_us() < next ? library_next_us() : next;
+		if (next > until_us) {
+			break;
+		}
+		box->now_us = next > box->now_us ? next : box->now_us;
+		settle();
+	}
+	box->now_us = until_us;
+	settle();
+}
+
+void fake_box_step(struct fake_box *box, int64_t us) {
+	box->now_us += us;
+	for (size_t i = 0; i < n_jobs; i++) { /* sound goes on by the monotonic clock */
+		jobs[i].start_us += us;
+		jobs[i].end_us += us;
+	}
+	director_clock_stepped(box->director);
+	settle();
+}
+
+int64_t fake_box_zone(struct fake_box *box, const char *name, const char *quiet_from_to) {
+	struct error err = {0};
+	AUTO(output_done) struct output output = {.rate = 48000, .channels = 1};
+	output.name = strdup(name);
+	output.pcm = strdup("null");
+	AUTO(zone_done) struct zone zone = {.n_channels = 1, .max_gain_db = 0.0};
+	zone.name = strdup(name);
+	int from_h = 0;
+	int from_m = 0;
+	int to_h = 0;
+	int to_m = 0;
+	if (quiet_from_to != NULL) {
+		assert_int_equal(sscanf(quiet_from_to, "%d:%d-%d:%d", &from_h, &from_m,
+					&to_h, &to_m),
+				 4);
+		zone.quiet[0] =
+			(struct quiet_span){from_h * 60 + from_m, to_h * 60 + to_m};
+		zone.n_quiet = 1;
+	}
+	if (store_output_put(box->store, &output, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+	zone.output = output.id;
+	if (store_zone_put(box->store, &zone, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+	director_output_changed(box->director, output.id);
+	director_zone_changed(box->director, zone.id);
+	return zone.id;
+}
+
+static int64_t announcement_put(struct fake_box *box, struct announcement *a) {
+	struct error err = {0};
+	a->created_us = a->changed_us = box->now_us;
+	a->author = strdup("test");
+	if (store_announcement_put(box->store, a, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+	director_announcement_changed(box->director, a->id);
+	return a->id;
+}
+
+int64_t fake_box_announcement(struct fake_box *box, const char *title,
+			      int64_t length_ms) {
+	AUTO(announcement_done)
+	struct announcement a = {.expires_us = TIME_NONE, .content.repeat = 1};
+	a.title = strdup(title);
+	if (length_ms > 0) {
+		content_add(&a.content, PART_SILENCE, NULL, NULL, length_ms);
+	} else {
+		content_add(&a.content, PART_TEXT, "请注意", NULL, 0);
+	}
+	return announcement_put(box, &a);
+}
+
+int64_t fake_box_schedule(struct fake_box *box, int64_t announcement, int64_t zone,
+			  const char *rule, enum run_class class, int play_within_s) {
+	struct error err = {0};
+	AUTO(schedule_done)
+	struct schedule s = {
+		.announcement = announcement,
+		.class = class,
+		.play_within_s = play_within_s,
+		.enabled = true,
+		.from_us = TIME_NONE,
+		.until_us = TIME_NONE,
+		.created_us = box->now_us,
+		.changed_us = box->now_us,
+	};
+	s.rule = strdup(rule);
+	s.author = strdup("test");
+	ids_add(&s.zones, zone);
+	if (store_schedule_put(box->store, &s, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+	director_schedule_changed(box->director, s.id);
+	return s.id;
+}
+
+int64_t fake_box_push(struct fake_box *box, int64_t announcement, int64_t zone,
+		      enum run_class class, struct error *err) {
+	AUTO(ids_done) struct ids zones = {0};
+	ids_add(&zones, zone);
+	struct director_push push = {
+		.source = "push",
+		.announcement = announcement,
+		.zones = &zones,
+		.at_us = TIME_NONE,
+		.class = class,
+		.author = "clerk",
+	};
+	int64_t run = 0;
+	int rc = director_push(box->director, &push, &run, err);
+	return rc < 0 ? rc : run;
+}
+
+static struct run *list_runs(struct fake_box *box, size_t *n) {
+	struct run_filter filter = {
+		.from_us = TIME_NONE, .until_us = TIME_NONE, .state = -1, .limit = 1000};
+	struct run *runs = NULL;
+	assert_true(store_run_list(box->store, &filter, &runs, n, NULL) >= 0);
+	return runs;
+}
+
+void fake_box_last_run(struct fake_box *box, struct run *ret) {
+	size_t n = 0;
+	struct run *runs = list_runs(box, &n);
+	assert_true(n > 0);
+	*ret = runs[0];
+	runs[0] = (struct run){0};
+	run_list_free(runs, n);
+}
+
+size_t fake_box_count_runs(struct fake_box *box) {
+	size_t n = 0;
+	struct run *runs = list_runs(box, &n);
+	run_list_free(runs, n);
+	return n;
+}

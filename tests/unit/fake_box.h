@@ -1,0 +1,48 @@
+/* fake_box.h - a box without time and sound: clock, loop, engine and library as the
+ * director sees them, all on a clock that the test turns. The director, the planner, the
+ * arbiter and the store under test are the real ones. */
+#pragma once
+
+#include "daemon/director.h"
+
+#include <stdbool.h>
+
+struct fake_box {
+	int64_t now_us;
+	bool trusted;
+	int64_t speech_takes_us; /* how long words need; INT64_MAX: they fail */
+	struct store *store;
+	struct faults *faults;
+	struct tz *tz;
+	struct director *director;
+};
+
+/* On a database that lives in memory, at 2026-03-02 08:00 in Shanghai, trusted. */
+void fake_box_start(struct fake_box *box);
+void fake_box_done(struct fake_box *box);
+/* The director dies without a word (true: kill -9; false: SIGTERM) and a new one takes
+ * over. */
+void fake_box_restart(struct fake_box *box, bool killed);
+/* Lets time pass; everything happens at its own moment. */
+void fake_box_pass(struct fake_box *box, int64_t us);
+/* The clock is set: time jumps, nothing happens in between. */
+void fake_box_step(struct fake_box *box, int64_t us);
+
+/* One zone on one output, and an announcement of so many ms of silence (the fake engine
+ * plays that long). */
+int64_t fake_box_zone(struct fake_box *box, const char *name, const char *quiet_from_to);
+int64_t fake_box_announcement(struct fake_box *box, const char *title, int64_t length_ms);
+int64_t fake_box_schedule(struct fake_box *box, int64_t announcement, int64_t zone,
+			  const char *rule, enum run_class class, int play_within_s);
+int64_t fake_box_push(struct fake_box *box, int64_t announcement, int64_t zone,
+		      enum run_class class, struct error *err);
+/* The newest run's outcome in its first zone; *ret is released by the caller. */
+void fake_box_last_run(struct fake_box *box, struct run *ret);
+size_t fake_box_count_runs(struct fake_box *box);
+
+/* What the fake engine has played: how often anything began to sound, and how many sound
+ * now. */
+size_t fake_box_starts(void);
+size_t fake_box_sounding(void);
+/* From now on every job in every zone fails with these words; NULL: no more. */
+void fake_box_break_output(const char *words);

@@ -1,0 +1,339 @@
+/* test_director.c - the director on a clock the test turns (fake_box.h): the real
+ * planner, arbiter and store below it. */
+#include "fake_box.h"
+
+#include "schedule/types.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SECOND 1000000LL
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+
+static int setup(void **state) {
+	static struct fake_box box;
+	fake_box_start(&box);
+	*state = &box;
+	return 0;
+}
+
+static int teardown(void **state) {
+	fake_box_done(*state);
+	return 0;
+}
+
+static void assert_last(struct fake_box *box, enum outcome outcome, const char *words) {
+	AUTO(run_done) struct run run = {0};
+	fake_box_last_run(box, &run);
+	assert_string_equal(outcome_name(run.zones[0].outcome), outcome_name(outcome));
+	assert_string_equal(outcome_name(run.state), outcome_name(outcome));
+	if (words == NULL) {
+		assert_null(run.zones[0].reason);
+	} else if (run.zones[0].reason == NULL ||
+		   strstr(run.zones[0].reason, words) == NULL) {
+		fail_msg("'%s' does not say '%s'", run.zones[0].reason, words);
+	}
+}
+
+static void a_schedule_plays_on_its_frame(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 5000);
+	fake_box_schedule(box, news, zone, "1 8 * * *", CLASS_NOTICE, 0);
+	fake_box_pass(box, 59 * SECOND);
+	assert_int_equal(fake_box_starts(), 0);
+	fake_box_pass(box, 2 * SECOND);
+	assert_int_equal(fake_box_sounding(), 1);
+	assert_last(box, OUTCOME_PLAYING, NULL);
+	fake_box_pass(box, 10 * SECOND);
+	assert_last(box, OUTCOME_PLAYED, NULL);
+	AUTO(run_done) struct run run = {0};
+	fake_box_last_run(box, &run);
+	assert_int_equal(run.zones[0].late_ms, 0);
+	assert_int_equal(run.zones[0].played_ms, 5000);
+	fake_box_pass(box, 24 * HOUR);
+	assert_int_equal(fake_box_count_runs(box), 2);
+}
+
+static void an_equal_waits_and_a_higher_one_interrupts(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t music = fake_box_announcement(box, "music", 60000);
+	int64_t notice = fake_box_announcement(box, "notice", 5000);
+	fake_box_push(box, music, zone, CLASS_BACKGROUND, NULL);
+	fake_box_pass(box, 10 * SECOND);
+	assert_true(fake_box_push(box, notice, zone, CLASS_NOTICE, NULL) > 0);
+	fake_box_pass(box, SECOND);
+	assert_int_equal(fake_box_sounding(), 1);
+	AUTO(run_done) struct run cut = {0};
+	assert_int_equal(store_run_get(box->store, 1, &cut, NULL), 0);
+	assert_int_equal(cut.state, OUTCOME_CUT);
+	assert_non_null(strstr(cut.zones[0].reason, "'notice' (notice) came first"));
+	assert_int_equal(cut.zones[0].played_ms, 10000);
+	fake_box_push(box, notice, zone, CLASS_PROGRAMME, NULL);
+	fake_box_pass(box, SECOND);
+	assert_last(box, OUTCOME_PLANNED, NULL);
+	struct director_zone_status status;
+	director_zone_status(box->director, zone, &status);
+	assert_int_equal(status.waiting, 1);
+	assert_int_equal(status.run, 2);
+	fake_box_pass(box, 20 * SECOND);
+	assert_last(box, OUTCOME_PLAYED, NULL);
+	assert_int_equal(fake_box_starts(), 3);
+}
+
+static void the_night_is_quiet(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", "22:00-06:00");
+	int64_t news = fake_box_announcement(box, "news", 60000);
+	fake_box_schedule(box, news, zone, "30 23 * * *", CLASS_PROGRAMME, 0);
+	fake_box_pass(box, 16 * HOUR);
+	assert_int_equal(fake_box_starts(), 0);
+	assert_last(box, OUTCOME_SKIPPED, "quiet hours 22:00 to 06:00 in zone 'east'");
+	struct error err = {0};
+	assert_int_equal(fake_box_push(box, news, zone, CLASS_NOTICE, &err), -EPERM);
+	assert_non_null(strstr(err.text, "quiet hours"));
+	assert_int_equal(fake_box_starts(), 0);
+}
+
+static void what_runs_into_the_quiet_is_cut_at_its_edge(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", "08:01-09:00");
+	int64_t news = fake_box_announcement(box, "news", 600000);
+	fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	fake_box_pass(box, 59 * SECOND);
+	assert_int_equal(fake_box_sounding(), 1);
+	fake_box_pass(box, SECOND);
+	assert_int_equal(fake_box_sounding(), 0);
+	assert_last(box, OUTCOME_CUT, "quiet hours");
+}
+
+static void a_waiting_run_does_not_slip_into_the_quiet(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", "08:01-09:00");
+	int64_t news = fake_box_announcement(box, "news", 600000);
+	fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	fake_box_pass(box, 5 * MINUTE);
+	assert_int_equal(fake_box_starts(), 1);
+	assert_last(box, OUTCOME_SKIPPED, "quiet hours");
+}
+
+static void an_untrusted_clock_holds_everything(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 60000);
+	fake_box_schedule(box, news, zone, "*/10 * * * *", CLASS_NOTICE, 300);
+	fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	fake_box_pass(box, SECOND);
+	box->trusted = false;
+	fake_box_step(box, 0);
+	assert_int_equal(fake_box_sounding(), 0);
+	assert_last(box, OUTCOME_CUT, "clock");
+	fake_box_pass(box, 35 * MINUTE);
+	assert_int_equal(fake_box_starts(), 1);
+	assert_int_equal(fake_box_push(box, news, zone, CLASS_NOTICE, NULL), -EPERM);
+	const struct fault *faults = NULL;
+	assert_int_equal(faults_list(box->faults, &faults), 1);
+	assert_string_equal(faults[0].source, "clock");
+	/* Believed again at 08:33: 08:10 and 08:20 are missed, 08:30 is late within its
+	 * 300 s. */
+	box->trusted = true;
+	fake_box_step(box, -2 * MINUTE);
+	fake_box_pass(box, SECOND);
+	assert_int_equal(fake_box_starts(), 2);
+	assert_int_equal(fake_box_count_runs(box), 4);
+	assert_int_equal(faults_list(box->faults, &faults), 0);
+}
+
+struct restart_case {
+	const char *name;
+	int64_t killed_at_us; /* after 08:00; the schedule is due at 08:01, 5 s long */
+	int64_t down_us;
+	bool killed;
+	int play_within_s;
+	size_t starts;
+	enum outcome outcome;
+	const char *words;
+};
+
+static const struct restart_case restart_cases[] = {
+	{"long before", 30 * SECOND, SECOND, true, 0, 1, OUTCOME_PLAYED, NULL},
+	{"claimed, up again in time", 58 * SECOND, SECOND, true, 0, 1, OUTCOME_PLAYED,
+	 NULL},
+	{"claimed, up again too late", 58 * SECOND, 5 * SECOND, true, 600, 0,
+	 OUTCOME_MISSED, "may have been heard"},
+	{"on the air", 62 * SECOND, SECOND, true, 600, 1, OUTCOME_CUT, "power or crash"},
+	{"on the air, stopped in order", 62 * SECOND, SECOND, false, 600, 1, OUTCOME_CUT,
+	 "shut down"},
+	{"after its end", 70 * SECOND, SECOND, true, 600, 1, OUTCOME_PLAYED, NULL},
+	{"down over its time", 30 * SECOND, 60 * SECOND, true, 0, 0, OUTCOME_MISSED,
+	 "the box was off"},
+	{"down, late within the grace", 30 * SECOND, 60 * SECOND, true, 60, 1,
+	 OUTCOME_PLAYED, NULL},
+	{"down, beyond the grace", 30 * SECOND, 600 * SECOND, true, 60, 0, OUTCOME_MISSED,
+	 "the box was off"},
+};
+
+static void nothing_plays_twice_or_is_forgotten_over_a_restart(void **state) {
+	(void)state;
+	for (size_t i = 0; i < sizeof(restart_cases) / sizeof(restart_cases[0]); i++) {
+		const struct restart_case *c = &restart_cases[i];
+		print_message("%s\n", c->name);
+		struct fake_box box;
+		fake_box_start(&box);
+		int64_t zone = fake_box_zone(&box, "east", NULL);
+		int64_t news = fake_box_announcement(&box, "news", 5000);
+		fake_box_schedule(&box, news, zone, "1 8 * * *", CLASS_NOTICE,
+				  c->play_within_s);
+		fake_box_pass(&box, c->killed_at_us);
+		box.now_us += c->killed ? c->down_us : 0;
+		fake_box_restart(&box, c->killed);
+		fake_box_pass(&box, HOUR);
+		assert_int_equal(fake_box_starts(), c->starts);
+		assert_int_equal(fake_box_count_runs(&box), 1);
+		assert_last(&box, c->outcome, c->words);
+		fake_box_done(&box);
+	}
+}
+
+static void a_clock_step_replays_nothing(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 1000);
+	fake_box_schedule(box, news, zone, "*/5 * * * *", CLASS_NOTICE, 0);
+	fake_box_pass(box, 6 * MINUTE);
+	assert_int_equal(fake_box_starts(), 1);
+	fake_box_step(box, -3 * MINUTE); /* 08:05 comes again */
+	fake_box_pass(box, 3 * MINUTE);
+	assert_int_equal(fake_box_starts(), 1);
+	fake_box_step(box, 18 * MINUTE); /* 08:10, 08:15, 08:20 are passed over */
+	fake_box_pass(box, SECOND);
+	assert_int_equal(fake_box_starts(), 1);
+	assert_int_equal(fake_box_count_runs(box), 4);
+	assert_last(box, OUTCOME_MISSED, "the box was off");
+	fake_box_pass(box, 2 * MINUTE);
+	assert_int_equal(fake_box_starts(), 2);
+}
+
+static void a_step_just_before_the_start_is_followed(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 1000);
+	fake_box_schedule(box, news, zone, "1 8 * * *", CLASS_NOTICE, 0);
+	fake_box_pass(box, 58 * SECOND); /* the engine has it already */
+	fake_box_step(box, -10 * SECOND);
+	fake_box_pass(box, 11 * SECOND);
+	assert_int_equal(fake_box_starts(), 0);
+	fake_box_pass(box, 2 * SECOND);
+	assert_int_equal(fake_box_starts(), 1);
+	fake_box_pass(box, 10 * SECOND);
+	assert_last(box, OUTCOME_PLAYED, NULL);
+	assert_int_equal(fake_box_count_runs(box), 1);
+}
+
+static void words_are_spoken_first(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	box->speech_takes_us = 4 * SECOND;
+	int64_t news = fake_box_announcement(box, "spoken", 0);
+	fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	fake_box_pass(box, 3 * SECOND);
+	assert_last(box, OUTCOME_PLANNED, NULL);
+	fake_box_pass(box, 10 * SECOND);
+	assert_last(box, OUTCOME_PLAYED, NULL);
+}
+
+static void words_that_fail_say_why(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	box->speech_takes_us = INT64_MAX;
+	int64_t news = fake_box_announcement(box, "spoken", 0);
+	fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	fake_box_pass(box, 3 * SECOND);
+	assert_last(box, OUTCOME_FAILED, "espeak-ng did not answer");
+}
+
+static void a_broken_output_fails_its_zone(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 5000);
+	fake_box_break_output("cannot open 'hw:9,0': No such device");
+	fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	fake_box_pass(box, SECOND);
+	assert_last(box, OUTCOME_FAILED, "No such device");
+	fake_box_break_output(NULL);
+	fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	fake_box_pass(box, 6 * SECOND);
+	assert_last(box, OUTCOME_PLAYED, NULL);
+}
+
+static void stopping_ends_what_sounds_and_what_waits(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 60000);
+	fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	fake_box_pass(box, SECOND);
+	assert_int_equal(director_stop_zones(box->director, NULL, "clerk"), 2);
+	fake_box_pass(box, SECOND);
+	assert_int_equal(fake_box_sounding(), 0);
+	assert_last(box, OUTCOME_CANCELLED, "stopped by clerk");
+	struct error err = {0};
+	assert_int_equal(director_stop_run(box->director, 1, "clerk", &err), -EALREADY);
+	assert_int_equal(director_stop_run(box->director, 99, "clerk", &err), -ENOENT);
+}
+
+static void a_deleted_zone_ends_its_run(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 60000);
+	fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	fake_box_pass(box, SECOND);
+	assert_int_equal(store_zone_delete(box->store, zone, NULL), 0);
+	director_zone_changed(box->director, zone);
+	fake_box_pass(box, SECOND);
+	assert_last(box, OUTCOME_CUT, "the zone was deleted");
+	assert_int_equal(fake_box_sounding(), 0);
+}
+
+static void a_schedule_switched_off_at_the_last_moment_is_silent(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 60000);
+	int64_t id = fake_box_schedule(box, news, zone, "1 8 * * *", CLASS_NOTICE, 0);
+	fake_box_pass(box, 58 * SECOND);
+	assert_int_equal(store_schedule_delete(box->store, id, NULL), 0);
+	director_schedule_changed(box->director, id);
+	fake_box_pass(box, MINUTE);
+	assert_int_equal(fake_box_starts(), 0);
+	assert_last(box, OUTCOME_CANCELLED, "its schedule was deleted");
+}
+
+int main(void) {
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(a_schedule_plays_on_its_frame),
+		CASE(an_equal_waits_and_a_higher_one_interrupts),
+		CASE(the_night_is_quiet),
+		CASE(what_runs_into_the_quiet_is_cut_at_its_edge),
+		CASE(a_waiting_run_does_not_slip_into_the_quiet),
+		CASE(an_untrusted_clock_holds_everything),
+		cmocka_unit_test(nothing_plays_twice_or_is_forgotten_over_a_restart),
+		CASE(a_clock_step_replays_nothing),
+		CASE(a_step_just_before_the_start_is_followed),
+		CASE(words_are_spoken_first),
+		CASE(words_that_fail_say_why),
+		CASE(a_broken_output_fails_its_zone),
+		CASE(stopping_ends_what_sounds_and_what_waits),
+		CASE(a_deleted_zone_ends_its_run),
+		CASE(a_schedule_switched_off_at_the_last_moment_is_silent),
+	};
+#undef CASE
+	return cmocka_run_group_tests_name("director", tests, NULL, NULL);
+}
