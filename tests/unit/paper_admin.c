@@ -13,6 +13,10 @@
 
 /* ------------------------------------------------------------------------------- ops */
 
+static char *text(const char *constant) {
+	return (char *)(uintptr_t)constant;
+}
+
 static void op_clock(void *ctx, struct admin_clock *ret) {
 	struct paper *p = ctx;
 	*ret = (struct admin_clock){.now_us = p->now_us, .trusted = true};
@@ -57,20 +61,20 @@ static int claim(struct paper *p, const struct ids *zones, const char *author,
 		 int64_t *ret_run, struct error *err) {
 	struct run_zone run_zones[16] = {0};
 	struct run run = {
-		.source = (char *)(uintptr_t) "push",
-		.title = (char *)(uintptr_t) "paper",
+		.source = text("push"),
+		.title = text("paper"),
 		.content = {.repeat = 1},
 		.class = CLASS_NOTICE,
 		.due_us = p->now_us,
 		.created_us = p->now_us,
 		.expires_us = TIME_NONE,
-		.author = (char *)(uintptr_t)author,
+		.author = text(author),
 		.zones = run_zones,
 		.n_zones = zones->n < 16 ? zones->n : 16,
 	};
 	for (size_t i = 0; i < run.n_zones; i++) {
 		run_zones[i].zone = zones->items[i];
-		run_zones[i].zone_name = (char *)(uintptr_t) "zone";
+		run_zones[i].zone_name = text("zone");
 		run_zones[i].started_us = TIME_NONE;
 	}
 	int rc = store_run_claim(p->store, &run, err);
@@ -144,7 +148,8 @@ static int op_clip_delete(void *ctx, const char *id, struct error *err) {
 
 static void op_clip_path(void *ctx, const char *id, char *ret, size_t size) {
 	(void)ctx;
-	snprintf(ret, size, "/nowhere/%s.opus", id);
+	(void)id;
+	str_copy(ret, size, "/dev/null");
 }
 
 static int op_speak(void *ctx, const char *text, const char *voice, double speed,
@@ -190,24 +195,63 @@ static const struct admin_ops ops = {
 
 /* ------------------------------------------------------------------------------- box */
 
+static const struct clip clip = {.id = PAPER_CLIP,
+				 .title = (char *)(uintptr_t) "A clip",
+				 .duration_ms = 1500,
+				 .size_bytes = 4000,
+				 .channels = 1,
+				 .loudness_lufs = -18.5,
+				 .true_peak_dbtp = -2.0,
+				 .created_us = NOW_US,
+				 .author = (char *)(uintptr_t) "root"};
+
+static void fill_plan(struct store *store, int64_t zone) {
+	struct error err = {0};
+	struct announcement a = {.title = text("Morning"),
+				 .content = {.repeat = 1},
+				 .expires_us = TIME_NONE,
+				 .created_us = NOW_US,
+				 .changed_us = NOW_US,
+				 .author = text("root")};
+	int rc = store_clip_add(store, &clip, &err);
+	assert(rc == 1);
+	rc = content_add(&a.content, PART_CLIP, PAPER_CLIP, NULL, 0);
+	assert(rc == 0);
+	rc = store_announcement_put(store, &a, &err);
+	assert(rc == 0);
+	content_done(&a.content);
+	struct schedule s = {.announcement = a.id,
+			     .zones = {.items = &zone, .n = 1},
+			     .rule = text("0 8 * * *"),
+			     .from_us = TIME_NONE,
+			     .until_us = TIME_NONE,
+			     .class = CLASS_NOTICE,
+			     .enabled = true,
+			     .created_us = NOW_US,
+			     .changed_us = NOW_US,
+			     .author = text("root")};
+	rc = store_schedule_put(store, &s, &err);
+	assert(rc == 0);
+	(void)rc;
+}
+
 static void fill(struct store *store) {
 	struct error err = {0};
-	struct area area = {.code = (char *)(uintptr_t) "110101001001",
-			    .name = (char *)(uintptr_t) "Village"};
-	struct output output = {.name = (char *)(uintptr_t) "Hall",
-				.pcm = (char *)(uintptr_t) "wav:/tmp/hall.wav",
-				.channels = 2};
+	struct area area = {.code = text("110101001001"), .name = text("Village")};
+	struct output output = {
+		.name = text("Hall"), .pcm = text("wav:/tmp/hall.wav"), .channels = 2};
 	int rc = store_area_put(store, &area, &err);
 	assert(rc == 0);
 	rc = store_output_put(store, &output, &err);
 	assert(rc == 0);
-	struct zone zone = {.name = (char *)(uintptr_t) "East",
+	struct zone zone = {.name = text("East"),
 			    .output = output.id,
 			    .channels = {0},
 			    .n_channels = 1,
 			    .area = area.id};
 	rc = store_zone_put(store, &zone, &err);
 	assert(rc == 0);
+	fill_plan(store, zone.id);
 	(void)rc;
 }
 
@@ -246,29 +290,16 @@ void paper_done(struct paper *p) {
 	tz_free(p->tz);
 }
 
-void paper_imported(struct paper *p, const char *text) {
+void paper_imported(struct paper *p, const char *fault) {
 	admin_clip_fn done = p->done;
-	p->done = NULL;
-	if (text != NULL) {
-		struct error err = {0};
-		error_set(&err, EINVAL, "%s", text);
-		done(p->arg, NULL, false, &err);
-		return;
-	}
-	struct clip clip = {.id = "0123456789abcdef0123456789abcdef"
-				  "0123456789abcdef0123456789abcdef",
-			    .title = (char *)(uintptr_t) "A clip",
-			    .duration_ms = 1500,
-			    .size_bytes = 4000,
-			    .channels = 1,
-			    .loudness_lufs = -18.5,
-			    .true_peak_dbtp = -2.0,
-			    .created_us = p->now_us,
-			    .author = (char *)(uintptr_t) "root"};
 	struct error err = {0};
-	int rc = store_clip_add(p->store, &clip, &err);
-	assert(rc >= 0);
-	done(p->arg, &clip, rc == 0, NULL);
+	p->done = NULL;
+	if (fault != NULL) {
+		error_set(&err, EINVAL, "%s", fault);
+		done(p->arg, NULL, false, &err);
+	} else {
+		done(p->arg, &clip, true, NULL);
+	}
 }
 
 /* ------------------------------------------------------------------------------ calls */
@@ -328,6 +359,7 @@ struct paper_answer paper_call(struct paper *p, const struct paper_call *call) {
 	} else {
 		dispatch_head(r, call->method, (int64_t)len);
 	}
+	r->joined = p->joined;
 	for (size_t at = 0; at < len && r->stage == STAGE_BODY;) {
 		size_t n = len - at < 1000 ? len - at : 1000;
 		dispatch_body(r, call->body + at, n);

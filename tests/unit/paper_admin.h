@@ -16,6 +16,7 @@ struct paper {
 	int stopped;        /* of ops->run_stop */
 	int imported;       /* of clip_import and speak */
 	bool deny_spool;    /* clip_spool fails with -ENOSPC */
+	bool joined;        /* calls run within a transaction of the test */
 	bool at_once;       /* clip_import and speak fail right away */
 	admin_clip_fn done; /* of the last import that waits, NULL where none */
 	void *arg;
@@ -23,11 +24,14 @@ struct paper {
 	char log[512];               /* the last line */
 };
 
-/* A store with one area, one output and a zone; no sockets. path NULL: in memory. */
+#define PAPER_CLIP "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+/* A store with one row of each: an area, an output of two channels, a zone, a clip, an
+ * announcement and a schedule; no sockets. path NULL: in memory. */
 void paper_init(struct paper *p, const char *path);
 void paper_done(struct paper *p);
-/* Ends the import that waits: a clip, or an error where text is not NULL. */
-void paper_imported(struct paper *p, const char *text);
+/* Ends the import that waits: PAPER_CLIP, known already, or a fault where not NULL. */
+void paper_imported(struct paper *p, const char *fault);
 
 /* What a caller sends, without a wire. */
 struct paper_call {
