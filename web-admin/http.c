@@ -5,7 +5,9 @@
  * the body and its end. A refusal waits for the end of a small body, so that the
  * connection can go on; a large one is cut off behind the answer. A deferred answer and
  * a stream with nothing to say suspend the connection, which the library then no longer
- * looks at; the watch is ours, so that a listener who has gone is seen at once.
+ * looks at. It also misses an end that comes together with the last bytes. So every
+ * connection is watched for its end by us: a listener who has gone is let go at once, and
+ * who has said his last word and not finished a request, within a second.
  *
  * The library's own time-out is one of silence. Slow senders are met by a deadline for
  * the head, for the body and for the answer, which ends the connection. */
@@ -27,6 +29,7 @@
 #define CONNECTION_MEMORY ((size_t)32 * 1024)
 #define SECOND_US INT64_C(1000000)
 #define HEAD_LIMIT_US (60 * SECOND_US)
+#define LAST_WORD_US SECOND_US
 #define ANSWER_LIMIT_US (600 * SECOND_US)
 #define SWALLOW_MAX (INT64_C(1024) * 1024)
 #define STREAM_BLOCK ((size_t)4096)
@@ -40,9 +43,9 @@ struct conn {
 	int64_t deadline_us;
 	struct caller caller; /* of the peer, where known */
 	bool known;
-	bool watched; /* for the peer to go, while suspended */
 	bool suspended;
-	bool gone;
+	bool ending; /* the peer says nothing more */
+	bool gone;   /* a stream is to end */
 
 	struct request *request; /* NULL between two */
 	struct error refusal;    /* code 0: the target was good */
@@ -85,15 +88,12 @@ static int identify(void *carrier, struct caller *ret, struct error *err) {
 	return 0;
 }
 
-static void watch(struct conn *c, bool on) {
-	if (c->watched == on) {
-		return;
+/* What is still to come from the peer must be there by then. */
+static void expect_within(struct conn *c, int64_t limit_us) {
+	if (c->ending && limit_us > LAST_WORD_US) {
+		limit_us = LAST_WORD_US;
 	}
-	struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = c};
-	if (epoll_ctl(c->http->watch_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, c->fd,
-		      &event) == 0) {
-		c->watched = on;
-	}
+	c->deadline_us = admin_monotonic_us() + limit_us;
 }
 
 static void suspend(struct conn *c) {
@@ -105,7 +105,6 @@ static void suspend(struct conn *c) {
 static void resume(struct conn *c) {
 	if (c->suspended) {
 		c->suspended = false;
-		watch(c, false);
 		MHD_resume_connection(c->connection);
 		admin_wake(c->http->config.admin);
 	}
@@ -152,7 +151,6 @@ static ssize_t read_stream(void *cls, uint64_t position, char *buffer, size_t si
 	}
 	if (n == 0) {
 		suspend(c);
-		watch(c, true);
 	}
 	return n;
 }
@@ -289,7 +287,7 @@ static enum MHD_Result on_head(struct conn *c, const char *method) {
 		dispatch_head(r, method, length);
 	}
 	c->begun = true;
-	c->deadline_us = admin_monotonic_us() + dispatch_limit_us(r);
+	expect_within(c, dispatch_limit_us(r));
 	/* Whoever asks before sending is told before sending. */
 	bool asks = get_header(c, "Expect") != NULL;
 	if (r->stage == STAGE_ANSWERED && length != 0 && (asks || length > SWALLOW_MAX)) {
@@ -357,7 +355,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 	struct conn *c = *context;
 	if (c != NULL) {
 		request_release(MOVE(c->request));
-		c->deadline_us = admin_monotonic_us() + HEAD_LIMIT_US;
+		expect_within(c, HEAD_LIMIT_US);
 	}
 	*context = NULL;
 }
@@ -372,7 +370,7 @@ static void conn_open(struct http *h, struct MHD_Connection *connection, void **
 	c->http = h;
 	c->connection = connection;
 	c->fd = info->connect_fd;
-	c->deadline_us = admin_monotonic_us() + HEAD_LIMIT_US;
+	expect_within(c, HEAD_LIMIT_US);
 	c->next = h->conns;
 	c->at = &h->conns;
 	if (c->next != NULL) {
@@ -380,6 +378,11 @@ static void conn_open(struct http *h, struct MHD_Connection *connection, void **
 	}
 	h->conns = c;
 	*context = c;
+	struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = c};
+	if (epoll_ctl(h->watch_fd, EPOLL_CTL_ADD, c->fd, &event) < 0) {
+		admin_log(h->config.admin, LOG_DEBUG,
+			  "HTTP: a connection goes unwatched: %s", strerror(errno));
+	}
 }
 
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
@@ -388,7 +391,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		conn_open(cls, connection, context);
 	} else if (c != NULL) {
-		watch(c, false);
+		epoll_ctl(c->http->watch_fd, EPOLL_CTL_DEL, c->fd, NULL);
 		request_release(c->request);
 		*c->at = c->next;
 		if (c->next != NULL) {
@@ -513,14 +516,23 @@ int64_t http_timeout_us(const struct http *h, int64_t now_us) {
 	return least_us == NEVER ? -1 : least_us;
 }
 
+/* A deferred answer still goes out: the peer may be listening. */
+static void on_ending(struct conn *c) {
+	c->ending = true;
+	if (c->request == NULL || !c->ended) {
+		expect_within(c, LAST_WORD_US);
+	} else if (c->suspended && c->request->reply.stream.read != NULL) {
+		c->gone = true;
+		resume(c);
+	}
+}
+
 void http_work(struct http *h, int64_t now_us) {
 	struct epoll_event events[64];
 	int n = epoll_wait(h->watch_fd, events, 64, 0);
 	for (int i = 0; i < n; i++) {
-		struct conn *c = events[i].data.ptr;
-		if (c != NULL) {
-			c->gone = true;
-			resume(c);
+		if (events[i].data.ptr != NULL) {
+			on_ending(events[i].data.ptr);
 		}
 	}
 	for (struct conn *c = h->conns; c != NULL; c = c->next) {

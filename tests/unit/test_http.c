@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#define TURNS_MAX 2000
+#define TURNS_MAX 4000
 
 struct box {
 	struct paper paper;
@@ -395,6 +395,39 @@ static void slow_senders_are_ended(void **state) {
 	}
 }
 
+/* The end comes together with the last bytes: all that was asked is answered, and what
+ * was not asked to its end is not waited for. */
+static void a_last_word_is_enough(void **state) {
+	(void)state;
+	static const struct talk talks[] = {
+		{"GET /healthz HTTP/1.1\r\nHost: b\r\n\r\n", "200 OK"},
+		{"GET /api/v1/no HTTP/1.1\r\nHost: b\r\n\r\n"
+		 "GET /healthz HTTP/1.1\r\nHost: b\r\n\r\n",
+		 "\"who\""},
+		{"POST /api/v1/raw HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\n\r\nabc",
+		 "{\"bytes\":3}"},
+		{"POST /api/v1/raw HTTP/1.1\r\nHost: b\r\nContent-Length: 9\r\n\r\nabc",
+		 ""},
+		{"GET /healthz HTTP/1.1\r\nHost:", ""},
+		{"\r\n\r\n", ""},
+		{"", ""},
+	};
+	for (size_t i = 0; i < sizeof(talks) / sizeof(talks[0]); i++) {
+		AUTO(fd_close) int fd = call_local();
+		AUTO(str_done) struct str heard = STR_INIT;
+		size_t len = strlen(talks[i].request);
+		assert_int_equal(send(fd, talks[i].request, len, MSG_NOSIGNAL), len);
+		assert_int_equal(shutdown(fd, SHUT_WR), 0);
+		/* Silence alone would end it after 30 s. */
+		int64_t start_us = admin_monotonic_us();
+		hear(fd, NULL, &heard);
+		assert_true(admin_monotonic_us() - start_us < 15000000);
+		if (strstr(heard.data != NULL ? heard.data : "", talks[i].want) == NULL) {
+			fail_msg("%s: %s", talks[i].request, heard.data);
+		}
+	}
+}
+
 static int listen_events(struct str *heard) {
 	int fd = call_local();
 	say(fd, "GET /api/v1/events HTTP/1.1\r\nHost: b\r\n\r\n");
@@ -634,6 +667,7 @@ int main(void) {
 		TEST(tokens_open_the_door),
 		TEST(one_address_has_so_many_connections),
 		TEST(slow_senders_are_ended),
+		TEST(a_last_word_is_enough),
 		TEST(listeners_hear_what_changes),
 		TEST(who_does_not_read_is_cut_off),
 		TEST(listeners_come_and_go),
