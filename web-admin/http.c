@@ -32,6 +32,7 @@
 #define LAST_WORD_US SECOND_US
 #define ANSWER_LIMIT_US (600 * SECOND_US)
 #define SWALLOW_MAX (INT64_C(1024) * 1024)
+#define DISCARD_MAX (INT64_C(64) * 1024 * 1024)
 #define STREAM_BLOCK ((size_t)4096)
 #define NEVER INT64_MAX
 
@@ -301,8 +302,9 @@ static enum MHD_Result on_body(struct conn *c, const char *bytes, size_t *n) {
 	if (c->request->stage == STAGE_BODY) {
 		dispatch_body(c->request, bytes, *n);
 	} else {
+		/* The library can answer in front of a body or behind it, not within. */
 		c->swallowed += (int64_t)*n;
-		if (c->swallowed > SWALLOW_MAX) {
+		if (c->swallowed > DISCARD_MAX) {
 			return MHD_NO;
 		}
 	}
@@ -445,14 +447,15 @@ static struct MHD_Daemon *start(struct http *h) {
 }
 
 int http_new(const struct http_config *config, struct http **ret, struct error *err) {
-	AUTO(fd_close) int fd = config->fd;
 	AUTO(http_free) struct http *h = calloc(1, sizeof(*h));
 	if (h == NULL) {
+		fd_close(config->fd);
 		return error_set(err, ENOMEM, "no memory for the HTTP server");
 	}
 	h->config = *config;
 	h->watch_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (h->watch_fd < 0) {
+		fd_close(config->fd);
 		return error_set(err, errno, "cannot watch connections: %s",
 				 strerror(errno));
 	}
@@ -461,10 +464,10 @@ int http_new(const struct http_config *config, struct http **ret, struct error *
 	h->daemon = start(h);
 	h->start = NULL;
 	if (h->daemon == NULL) {
+		fd_close(config->fd);
 		return error_set(err, EINVAL, "the HTTP server does not start%s%s",
 				 why.code != 0 ? ": " : "", why.text);
 	}
-	fd = -1;
 	const union MHD_DaemonInfo *info =
 		MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	struct epoll_event event = {.events = EPOLLIN};

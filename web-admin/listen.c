@@ -46,23 +46,23 @@ static int parse_address(const char *text, union address *ret, socklen_t *len) {
 	return inet_pton(AF_INET, host, &ret->v4.sin_addr) == 1 ? 0 : -EINVAL;
 }
 
-int listen_tcp(const char *text, struct error *err) {
-	union address address;
+int listen_tcp(const char *address, struct error *err) {
+	union address parsed;
 	socklen_t len = 0;
-	if (parse_address(text, &address, &len) < 0) {
+	if (parse_address(address, &parsed, &len) < 0) {
 		return error_set(err, EINVAL,
 				 "'%s' is not an address to listen on; write it like "
 				 "127.0.0.1:8080 or [::1]:8080",
-				 text);
+				 address);
 	}
 	AUTO(fd_close)
-	int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	int fd = socket(parsed.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			0);
 	int one = 1;
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(fd, &address.any, len) < 0 || listen(fd, BACKLOG) < 0) {
+	    bind(fd, &parsed.any, len) < 0 || listen(fd, BACKLOG) < 0) {
 		int code = errno;
-		return error_set(err, code, "cannot listen on %s: %s%s", text,
+		return error_set(err, code, "cannot listen on %s: %s%s", address,
 				 strerror(code),
 				 code == EADDRINUSE ? "; another program has it" : "");
 	}

@@ -120,6 +120,6 @@ void request_stream_cut(struct request *r);
 /* 405 with Allow, and 401 with WWW-Authenticate. */
 void reply_not_allowed(struct request *r, const char *allow);
 /* A stored answer again: status, location and body as they were. */
-void reply_again(struct request *r, const struct answer *answer);
+void reply_again(struct request *r, const struct answer *stored);
 /* Instead of the answer that is there. */
 void reply_clear(struct request *r);
