@@ -55,7 +55,7 @@ OWNERS = {
 # What the C library, the compiler and the kernel give to everybody.
 COMMON = re.compile(r"""(
     assert|ctype|dirent|endian|errno|fcntl|fenv|float|fnmatch|getopt|glob|grp|inttypes|langinfo|
-    limits|locale|math|netdb|poll|pwd|signal|spawn|stdalign|stdarg|stdatomic|stdbool|stddef|
+    limits|locale|math|netdb|poll|pwd|search|signal|spawn|stdalign|stdarg|stdatomic|stdbool|stddef|
     stdint|stdio|stdlib|stdnoreturn|string|strings|syslog|termios|time|unistd|wchar|wctype|
     arpa/inet|net/if|netinet/(in|tcp)|
     sys/(epoll|eventfd|file|inotify|ioctl|mman|param|personality|prctl|random|resource|select|

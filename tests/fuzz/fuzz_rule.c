@@ -1,0 +1,47 @@
+/* fuzz_rule.c - any text as a rule: it is refused with one sentence that names a column,
+ * or it is taken, and its next times lie ahead, in order, on the second. */
+#include "schedule/rule.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define START_US 1767225600000000LL /* 2026-01-01 */
+
+static void check_taken(const struct rule *rule) {
+	static struct tz *tz;
+	if (tz == NULL) {
+		int rc = tz_load("Africa/Cairo", &tz, NULL);
+		assert(rc == 0);
+	}
+	int64_t at_us = START_US;
+	int64_t horizon_us = rule_horizon_us(tz, at_us);
+	for (int i = 0; i < 5; i++) {
+		int64_t next_us = 0;
+		if (rule_next(rule, tz, NULL, at_us, &next_us) == 0) {
+			return;
+		}
+		assert(next_us > at_us && next_us % 1000000 == 0);
+		assert(i > 0 || next_us <= horizon_us);
+		at_us = next_us;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+	char text[1200];
+	if (size >= sizeof(text)) {
+		return 0;
+	}
+	memcpy(text, data, size);
+	text[size] = '\0';
+	AUTO(rule_free) struct rule *rule = NULL;
+	struct error err = {0};
+	int rc = rule_parse(text, &rule, &err);
+	if (rc == 0) {
+		assert(rule != NULL);
+		check_taken(rule);
+		return 0;
+	}
+	assert(rc == -EINVAL && rule == NULL);
+	assert(strncmp(err.text, "column ", 7) == 0 || strlen(text) > 1000);
+	return 0;
+}

@@ -1,0 +1,268 @@
+/* test_planner.c - the plan against a list that asks every rule every time. */
+#include "schedule/planner.h"
+#include "schedule/types.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <cmocka.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define SECOND 1000000LL
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define START 1767225600000000LL /* 2026-01-01 00:00 UTC */
+#define SCHEDULES 40
+
+static const char *const rules[] = {
+	"* * * * *",  "*/7 * * * *",       "0 8 * * *",        "0 8 * * mon",
+	"30 2 * * *", "0 0 L * *",         "0 0 30 2 *",       "at 2026-01-03 08:00",
+	"0 8 1 1 *",  "0 8 * * *; tail 5", "15,45 6-20 * * *", "at 2025-01-01 08:00",
+};
+
+static unsigned new_seed(void) {
+	unsigned seed = 0;
+	const char *given = getenv("SEED");
+	if (given != NULL) {
+		seed = (unsigned)strtoul(given, NULL, 10);
+	} else {
+		assert_int_equal(getrandom(&seed, sizeof(seed), 0), sizeof(seed));
+	}
+	print_message("SEED=%u\n", seed);
+	return seed;
+}
+
+/* The model: what planner.h says, with no thought for speed. */
+struct model_entry {
+	bool there;
+	struct rule *rule;
+	int64_t after_us; /* dues at or before are past */
+	int64_t until_us;
+};
+
+struct model {
+	struct tz *tz;
+	struct planner *planner;
+	struct model_entry entries[SCHEDULES + 1]; /* by id */
+	int64_t mark_us;
+};
+
+static int64_t later(int64_t a, int64_t b) {
+	return a > b ? a : b;
+}
+
+static bool model_due(const struct model *m, int64_t id, int64_t *ret_us) {
+	const struct model_entry *e = &m->entries[id];
+	return e->there && rule_next(e->rule, m->tz, NULL, e->after_us, ret_us) > 0 &&
+	       (e->until_us == TIME_NONE || *ret_us < e->until_us);
+}
+
+static bool model_first(const struct model *m, struct planned *ret) {
+	bool found = false;
+	for (int64_t id = 1; id <= SCHEDULES; id++) {
+		int64_t due_us = 0;
+		if (model_due(m, id, &due_us) && (!found || due_us < ret->due_us)) {
+			*ret = (struct planned){.schedule = id, .due_us = due_us};
+			found = true;
+		}
+	}
+	return found;
+}
+
+static void check_first(const struct model *m) {
+	struct planned got = {0};
+	struct planned wanted = {0};
+	bool any = model_first(m, &wanted);
+	assert_int_equal(planner_peek(m->planner, &got), any ? 1 : 0);
+	if (any) {
+		assert_int_equal(got.due_us, wanted.due_us);
+		assert_int_equal(got.schedule, wanted.schedule);
+	}
+}
+
+static void drop(struct model *m, int64_t id) {
+	rule_free(m->entries[id].rule);
+	m->entries[id] = (struct model_entry){0};
+}
+
+static void put(struct model *m, int64_t id, int64_t now_us) {
+	struct schedule s = {.id = id, .enabled = random() % 8 != 0};
+	char rule[64];
+	snprintf(rule, sizeof(rule), "%s", rules[(size_t)random() % LENGTH(rules)]);
+	s.rule = rule;
+	s.from_us = random() % 3 == 0 ? now_us + random() % 3 * DAY : TIME_NONE;
+	s.until_us = random() % 3 == 0 ? now_us + random() % 5 * DAY : TIME_NONE;
+	struct error err = {0};
+	assert_int_equal(planner_put(m->planner, &s, now_us, &err), 0);
+	drop(m, id);
+	if (s.enabled) {
+		struct model_entry *e = &m->entries[id];
+		assert_int_equal(rule_parse(rule, &e->rule, &err), 0);
+		e->there = true;
+		e->until_us = s.until_us;
+		e->after_us = later(now_us, m->mark_us);
+		if (s.from_us != TIME_NONE) {
+			e->after_us = later(e->after_us, s.from_us - 1);
+		}
+	}
+}
+
+/* Takes all that is due; each must be the model's first. */
+static void take(struct model *m, int64_t until_us) {
+	struct planned got;
+	while (planner_take(m->planner, until_us, &got) > 0) {
+		struct planned wanted = {0};
+		assert_true(model_first(m, &wanted));
+		assert_int_equal(got.due_us, wanted.due_us);
+		assert_int_equal(got.schedule, wanted.schedule);
+		assert_true(got.due_us <= until_us && got.due_us > START - DAY);
+		m->entries[got.schedule].after_us = got.due_us;
+		m->mark_us = later(m->mark_us, got.due_us);
+		/* Everything up to the mark was given out. */
+		assert_true(planner_mark(m->planner) <= m->mark_us);
+		struct planned next;
+		if (planner_peek(m->planner, &next) > 0) {
+			assert_true(planner_mark(m->planner) < next.due_us);
+		}
+	}
+}
+
+static void the_plan_is_that_of_a_patient_clerk(void **state) {
+	(void)state;
+	srandom(new_seed());
+	struct model m = {.mark_us = START};
+	struct error err = {0};
+	assert_int_equal(tz_load("Europe/Berlin", &m.tz, &err), 0);
+	assert_int_equal(planner_new(m.tz, NULL, START, &m.planner, &err), 0);
+	int64_t now_us = START;
+	for (int i = 0; i < 3000; i++) {
+		int64_t id = random() % SCHEDULES + 1;
+		switch (random() % 6) {
+		case 0:
+		case 1:
+			put(&m, id, now_us);
+			break;
+		case 2:
+			planner_remove(m.planner, id);
+			drop(&m, id);
+			break;
+		default:
+			now_us += random() % (2 * HOUR);
+			take(&m, now_us);
+			/* The mark follows the dues alone; what was passed over is. */
+			break;
+		}
+		check_first(&m);
+	}
+	for (int64_t id = 1; id <= SCHEDULES; id++) {
+		drop(&m, id);
+	}
+	planner_free(m.planner);
+	tz_free(m.tz);
+}
+
+static int put_rule(struct planner *p, int64_t id, const char *text, int64_t since_us) {
+	char rule[64];
+	snprintf(rule, sizeof(rule), "%s", text);
+	struct schedule s = {.id = id,
+			     .enabled = true,
+			     .rule = rule,
+			     .from_us = TIME_NONE,
+			     .until_us = TIME_NONE};
+	return planner_put(p, &s, since_us, NULL);
+}
+
+static void several_at_once_come_out_one_by_one(void **state) {
+	(void)state;
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(planner_free) struct planner *p = NULL;
+	assert_int_equal(tz_load("UTC", &tz, NULL), 0);
+	assert_int_equal(planner_new(tz, NULL, START, &p, NULL), 0);
+	for (int64_t id = 3; id > 0; id--) {
+		assert_int_equal(put_rule(p, id, "0 8 * * *", TIME_NONE), 0);
+	}
+	struct planned got;
+	for (int64_t id = 1; id <= 3; id++) {
+		assert_int_equal(planner_take(p, START + 8 * HOUR, &got), 1);
+		assert_int_equal(got.schedule, id);
+		/* A crash here must not forget the others. */
+		assert_int_equal(planner_mark(p), START + 8 * HOUR - (id < 3 ? 1 : 0));
+	}
+	assert_int_equal(planner_take(p, START + 8 * HOUR, &got), 0);
+	assert_int_equal(planner_count(p), 3);
+}
+
+static void a_step_back_gives_out_again_and_hides_nothing(void **state) {
+	(void)state;
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(planner_free) struct planner *p = NULL;
+	assert_int_equal(tz_load("UTC", &tz, NULL), 0);
+	assert_int_equal(planner_new(tz, NULL, START, &p, NULL), 0);
+	assert_int_equal(put_rule(p, 1, "0 * * * *", START), 0);
+	/* Saved while the clock was a year ahead. */
+	assert_int_equal(put_rule(p, 2, "30 * * * *", START + 365 * DAY), 0);
+	struct planned got;
+	assert_int_equal(planner_take(p, START + HOUR, &got), 1);
+	planner_reset(p, tz, START, START + 10 * MINUTE);
+	assert_int_equal(planner_take(p, START + HOUR, &got), 1);
+	assert_int_equal(got.schedule, 2);
+	assert_int_equal(got.due_us, START + 30 * MINUTE);
+	assert_int_equal(planner_take(p, START + HOUR, &got), 1);
+	assert_int_equal(got.schedule, 1);
+	assert_int_equal(got.due_us, START + HOUR);
+}
+
+static void a_bad_rule_leaves_the_old_one(void **state) {
+	(void)state;
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(planner_free) struct planner *p = NULL;
+	assert_int_equal(tz_load("UTC", &tz, NULL), 0);
+	assert_int_equal(planner_new(tz, NULL, START, &p, NULL), 0);
+	assert_int_equal(put_rule(p, 1, "0 8 * * *", START), 0);
+	assert_int_equal(put_rule(p, 1, "0 8 * *", START), -EINVAL);
+	struct planned got;
+	assert_int_equal(planner_peek(p, &got), 1);
+	assert_int_equal(got.due_us, START + 8 * HOUR);
+}
+
+/* 100,000 schedules: filling, and taking a day of them, ends; ./dev bench says how soon.
+ */
+static void a_hundred_thousand_schedules(void **state) {
+	(void)state;
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(planner_free) struct planner *p = NULL;
+	assert_int_equal(tz_load("Asia/Shanghai", &tz, NULL), 0);
+	assert_int_equal(planner_new(tz, NULL, START, &p, NULL), 0);
+	for (int64_t id = 1; id <= 100000; id++) {
+		char rule[32];
+		snprintf(rule, sizeof(rule), "%d %d * * *", (int)(id % 60),
+			 (int)(id / 60 % 24));
+		assert_int_equal(put_rule(p, id, rule, START), 0);
+	}
+	assert_int_equal(planner_count(p), 100000);
+	struct planned got;
+	int64_t last_us = START;
+	int64_t taken = 0;
+	while (planner_take(p, START + DAY, &got) > 0) {
+		assert_true(got.due_us >= last_us);
+		last_us = got.due_us;
+		taken++;
+	}
+	assert_int_equal(taken, 100000);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_plan_is_that_of_a_patient_clerk),
+		cmocka_unit_test(several_at_once_come_out_one_by_one),
+		cmocka_unit_test(a_step_back_gives_out_again_and_hides_nothing),
+		cmocka_unit_test(a_bad_rule_leaves_the_old_one),
+		cmocka_unit_test(a_hundred_thousand_schedules),
+	};
+	return cmocka_run_group_tests_name("planner", tests, NULL, NULL);
+}

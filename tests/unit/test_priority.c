@@ -1,0 +1,102 @@
+/* test_priority.c - who may sound in a zone, and when it is quiet. */
+#include "schedule/priority.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+struct judge_case {
+	enum run_class holder;
+	enum run_class asking;
+	enum verdict verdict;
+};
+
+static const struct judge_case judge_cases[] = {
+	{CLASS_BACKGROUND, CLASS_BACKGROUND, VERDICT_WAIT},
+	{CLASS_BACKGROUND, CLASS_NOTICE, VERDICT_INTERRUPT},
+	{CLASS_BACKGROUND, CLASS_PROGRAMME, VERDICT_INTERRUPT},
+	{CLASS_BACKGROUND, CLASS_EMERGENCY, VERDICT_INTERRUPT},
+	{CLASS_NOTICE, CLASS_BACKGROUND, VERDICT_WAIT},
+	{CLASS_NOTICE, CLASS_NOTICE, VERDICT_WAIT},
+	{CLASS_NOTICE, CLASS_PROGRAMME, VERDICT_WAIT},
+	{CLASS_PROGRAMME, CLASS_NOTICE, VERDICT_WAIT},
+	{CLASS_PROGRAMME, CLASS_LIVE, VERDICT_INTERRUPT},
+	{CLASS_LIVE, CLASS_PROGRAMME, VERDICT_WAIT},
+	{CLASS_LIVE, CLASS_EMERGENCY, VERDICT_INTERRUPT},
+	{CLASS_EMERGENCY, CLASS_LIVE, VERDICT_WAIT},
+};
+
+static void the_higher_class_has_the_zone(void **state) {
+	(void)state;
+	for (size_t i = 0; i < LENGTH(judge_cases); i++) {
+		const struct judge_case *c = &judge_cases[i];
+		/* Neither time nor number matter to the one that has it. */
+		struct contender holder = {.run = 9, .class = c->holder, .due_us = 9};
+		struct contender asking = {.run = 1, .class = c->asking, .due_us = 1};
+		assert_int_equal(priority_judge(&holder, &asking), c->verdict);
+		assert_int_equal(priority_judge(NULL, &asking), VERDICT_PLAY);
+	}
+}
+
+static void a_queue_has_an_order(void **state) {
+	(void)state;
+	static const struct contender in_order[] = {
+		{.run = 7, .class = CLASS_EMERGENCY, .due_us = 900},
+		{.run = 6, .class = CLASS_LIVE, .due_us = 800},
+		{.run = 3, .class = CLASS_PROGRAMME, .due_us = 100},
+		{.run = 4, .class = CLASS_NOTICE, .due_us = 100},
+		{.run = 2, .class = CLASS_NOTICE, .due_us = 200},
+		{.run = 1, .class = CLASS_BACKGROUND, .due_us = 1},
+	};
+	for (size_t i = 0; i < LENGTH(in_order); i++) {
+		for (size_t k = 0; k < LENGTH(in_order); k++) {
+			assert_int_equal(priority_before(&in_order[i], &in_order[k]),
+					 i < k);
+		}
+	}
+}
+
+struct quiet_case {
+	struct quiet_span span;
+	int minute;
+	bool quiet;
+};
+
+static const struct quiet_case quiet_cases[] = {
+	{{600, 660}, 599, false},   {{600, 660}, 600, true},    {{600, 660}, 659, true},
+	{{600, 660}, 660, false},   {{1320, 360}, 1319, false}, {{1320, 360}, 1320, true},
+	{{1320, 360}, 1439, true},  {{1320, 360}, 0, true},     {{1320, 360}, 359, true},
+	{{1320, 360}, 360, false},  {{0, 1440}, 0, true},       {{0, 1440}, 1439, true},
+	{{720, 720}, 0, true},      {{720, 720}, 719, true},    {{720, 720}, 720, true},
+	{{1320, 1440}, 1439, true}, {{1320, 1440}, 0, false},   {{0, 1}, 0, true},
+	{{0, 1}, 1, false},
+};
+
+static void quiet_hours_pass_midnight(void **state) {
+	(void)state;
+	for (size_t i = 0; i < LENGTH(quiet_cases); i++) {
+		const struct quiet_case *c = &quiet_cases[i];
+		struct quiet_span spans[] = {{300, 301}, c->span};
+		size_t which = 99;
+		bool quiet = quiet_at(spans, LENGTH(spans), c->minute, &which);
+		bool first = c->minute == 300;
+		if (quiet != (c->quiet || first) ||
+		    (quiet && which != (first ? 0u : 1u))) {
+			fail_msg("case %zu", i);
+		}
+		assert_false(quiet_at(NULL, 0, c->minute, &which));
+	}
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_higher_class_has_the_zone),
+		cmocka_unit_test(a_queue_has_an_order),
+		cmocka_unit_test(quiet_hours_pass_midnight),
+	};
+	return cmocka_run_group_tests_name("priority", tests, NULL, NULL);
+}
