@@ -38,7 +38,7 @@ static inline void reply_done_auto(struct reply *reply) {
 int client_call(struct client *c, const char *method, const char *path,
 		const json_t *body, struct reply *ret, struct error *err);
 /* POSTs the bytes of a file. -ENOENT, -EACCES, ...: it cannot be read. */
-int client_upload(struct client *c, const char *path, const char *file, struct reply *ret,
+int client_upload(struct client *c, const char *path, const char *name, struct reply *ret,
 		  struct error *err);
 /* GETs a list page by page until it ends or `max` items are there (0: no bound). path
  * may have a query. *ret is {"items": [...], "next": null, or where it was cut the
