@@ -1,0 +1,126 @@
+/* clip.c - see clip.h. */
+#include "clip.h"
+
+#include <fcntl.h>
+#include <opusfile.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PIECE 5760 /* frames in the longest Opus packet: 120 ms */
+
+struct clip {
+	OggOpusFile *of;
+	char *path;
+	int channels;
+	int64_t length;
+	int64_t at;
+	float stereo[2 * PIECE];
+};
+
+static const char *opus_words(int code) {
+	switch (code) {
+	case OP_HOLE:
+		return "part of it is missing or damaged";
+	case OP_EREAD:
+		return "it cannot be read from the disk";
+	case OP_ENOTFORMAT:
+		return "it is not Ogg Opus";
+	case OP_EBADHEADER:
+	case OP_EVERSION:
+		return "its header is damaged or of an unknown version";
+	case OP_EBADPACKET:
+	case OP_EBADLINK:
+	case OP_EBADTIMESTAMP:
+		return "it is damaged";
+	case OP_EFAULT:
+		return "no memory";
+	default:
+		return "the decoder refuses it";
+	}
+}
+
+/* opusfile says only that it cannot open a file; the reason is the system's. */
+static int check_readable(const char *path, struct error *err) {
+	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0) {
+		int code = errno;
+		return error_set(err, code, "cannot open clip '%s': %s", path,
+				 strerror(code));
+	}
+	struct stat st;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		return error_set(err, EINVAL, "clip '%s' is not a file", path);
+	}
+	return 0;
+}
+
+int clip_open(const char *path, struct clip **ret, struct error *err) {
+	int rc = check_readable(path, err);
+	if (rc < 0) {
+		return rc;
+	}
+	AUTO(clip_free) struct clip *c = calloc(1, sizeof(*c));
+	if (c == NULL || (c->path = strdup(path)) == NULL) {
+		return error_set(err, ENOMEM, "no memory for clip '%s'", path);
+	}
+	int op_rc = 0;
+	c->of = op_open_file(path, &op_rc);
+	if (c->of == NULL) {
+		return error_set(err, EINVAL, "cannot play clip '%s': %s (%d)", path,
+				 opus_words(op_rc), op_rc);
+	}
+	/* A chained file may change its channel count midway; a broadcast must not
+	 * change shape in the air. */
+	if (op_link_count(c->of) != 1) {
+		return error_set(err, ENOTSUP,
+				 "cannot play clip '%s': it is a chained file", path);
+	}
+	ogg_int64_t length = op_pcm_total(c->of, -1);
+	if (length < 0) {
+		return error_set(err, EINVAL,
+				 "cannot play clip '%s': it has no length (%d)", path,
+				 (int)length);
+	}
+	c->length = length;
+	c->channels = op_channel_count(c->of, -1);
+	*ret = MOVE(c);
+	return 0;
+}
+
+void clip_free(struct clip *c) {
+	if (c == NULL) {
+		return;
+	}
+	if (c->of != NULL) {
+		op_free(c->of);
+	}
+	free(c->path);
+	free(c);
+}
+
+int64_t clip_frames(const struct clip *c) {
+	return c->length;
+}
+
+int clip_read(struct clip *c, float *frames, size_t n, struct error *err) {
+	n = n < PIECE ? n : PIECE;
+	int got = c->channels == 1 ? op_read_float(c->of, frames, (int)n, NULL)
+				   : op_read_float_stereo(c->of, c->stereo, 2 * (int)n);
+	double seconds = (double)c->at / CLIP_RATE;
+	if (got < 0) {
+		return error_set(err, EBADMSG, "clip '%s' fails at %.2f s: %s (%d)",
+				 c->path, seconds, opus_words(got), got);
+	}
+	if (got == 0 && c->at < c->length) {
+		return error_set(err, EBADMSG,
+				 "clip '%s' is cut off: it ends at %.2f of %.2f s",
+				 c->path, seconds, (double)c->length / CLIP_RATE);
+	}
+	if (c->channels != 1) {
+		for (int i = 0; i < got; i++) {
+			frames[i] = 0.5F * (c->stereo[2 * i] + c->stereo[2 * i + 1]);
+		}
+	}
+	c->at += got;
+	return got;
+}

@@ -1,0 +1,24 @@
+/* clip.h - one Opus file, read as mono float frames at 48 kHz; more channels are mixed
+ * down. Owner: whoever opened it. Threads: one at a time. Blocks: on disk reads only. */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLIP_RATE 48000
+
+struct clip;
+
+/* Returns 0 and sets *ret, or a negative errno and leaves *ret alone. */
+int clip_open(const char *path, struct clip **ret, struct error *err);
+void clip_free(struct clip *c); /* NULL is fine */
+DEFINE_AUTO(struct clip *, clip_free)
+
+int64_t clip_frames(const struct clip *c); /* length, as the file says */
+
+/* Up to n frames; returns how many, 0 at the end. A file that ends before its length, or
+ * does not decode, is -EBADMSG with the place. */
+int clip_read(struct clip *c, float *frames, size_t n, struct error *err);

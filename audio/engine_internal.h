@@ -1,0 +1,367 @@
+/* engine_internal.h - what the engine's threads share. Three kinds of thread: the core
+ * (engine.c, the caller's), the reader (engine_reader.c), one per output
+ * (engine_output.c, with engine_strip.c for the sound of a zone). Each struct says which
+ * thread may touch what; what crosses goes through queues, rings and atomics only. Memory
+ * is allocated and freed by the core; an output thread hands back what it is done with.
+ */
+#pragma once
+
+#include "engine.h"
+#include "engine_queue.h"
+#include "engine_ring.h"
+#include "mix.h"
+#include "pcm.h"
+#include "resample.h"
+#include "timeline.h"
+
+#include <pthread.h>
+
+#define ENGINE_JOBS_MAX 64
+#define ENGINE_BLOCK 480               /* source frames mixed at a time: 10 ms */
+#define ENGINE_PREROLL 2400            /* source frames replayed before a jump: 50 ms */
+#define ENGINE_RAMP_MS 5               /* the shortest fade at a cut */
+#define ENGINE_GLIDE_MS 20             /* of a zone's gain */
+#define ENGINE_STUCK_NS 3000000000LL   /* an output thread that does not come round */
+#define ENGINE_STARVED_NS 5000000000LL /* without a frame from the reader */
+/* From a job that is ready to its first frame: what all its outputs need to wake, to take
+ * back what they queued and to write anew. So they start together. */
+#define ENGINE_MARGIN_NS 6000000LL
+#define ENGINE_PRESTART_NS 300000000LL /* a device runs before it sounds, to be timed */
+
+int64_t engine_now_ns(void);
+void engine_wake(int fd); /* of an eventfd */
+void engine_drain(int fd);
+
+/* ---- a job inside the engine ---- */
+
+enum voice_phase {
+	VOICE_WAITING,  /* its first frame is not placed yet */
+	VOICE_SOUNDING, /* placed; it may still lie ahead */
+	VOICE_ENDING,   /* over; its event waits for room in the queue */
+	VOICE_ENDED,
+};
+
+/* One job in one zone. All but the atomics is the output thread's once handed over. */
+struct voice {
+	struct track *track;
+	size_t tap; /* its place in track->taps */
+	int64_t zone;
+	_Atomic bool claimed; /* somebody has told, or tells, of its end */
+	_Atomic int stop_ms;  /* by the core: end it, fading over so long; 0: go on */
+	struct voice *next;
+	enum voice_phase phase;
+	bool announced;     /* STARTED was sent */
+	bool in_step;       /* place it anew by the time: it or its output was lost */
+	int64_t begin_s;    /* source frame of the job's first */
+	int64_t start_ns;   /* when that is heard */
+	int64_t fade_in_s;  /* sounds from here on, faded in; INT64_MIN: from its start */
+	int64_t cut_s;      /* fades out from here on; INT64_MAX: to its end */
+	int64_t cut_frames; /* length of that fade */
+	bool cut_wanted;    /* as soon as possible */
+	int64_t lost_at;    /* in_step: frames of the job heard when it was lost */
+	int64_t missing;    /* source frames that were not there in time */
+	int64_t starved_ns; /* since when none is, 0 */
+	struct engine_event end; /* filled when it ended */
+	/* The core's: an end it tells itself, because no output thread will. */
+	struct engine_event core_end;
+	struct voice *next_untold;
+};
+
+/* One job on one output: the consumer of the same number in the ring. */
+struct tap {
+	struct output *output;
+	struct tap *next; /* output thread */
+	struct track *track;
+	size_t voices; /* core, before it is handed over */
+	size_t left;   /* output thread: voices that have not ended */
+	bool lost;     /* output thread: evicted from the ring, asked to be let in */
+};
+
+struct track {
+	/* Set by the core before any other thread sees it, then constant. */
+	struct job *job;
+	struct voice *voices;
+	size_t n_voices;
+	struct tap *taps;
+	size_t n_taps;
+	int64_t submitted_ns;
+	int64_t lead_ns;
+	/* Shared. */
+	struct ring ring;
+	_Atomic int64_t
+		start_ns;    /* by the reader, once: when it will be heard; 0 before */
+	_Atomic bool failed; /* by the reader, once, after `error` is filled */
+	struct error error;
+	/* The core's. */
+	size_t taps_left;
+	size_t untold; /* ends of it in the engine's list */
+	bool close_sent;
+	bool closed;
+	struct track *next;
+	/* The reader's. */
+	struct source *source;
+	struct track *reader_next;
+	int reader_phase;
+};
+
+/* ---- a zone's sound ---- */
+
+/* Made by the core, the output thread's until it hands it back. */
+struct strip {
+	int64_t zone;
+	uint32_t channels; /* bit c: it plays on channel c */
+	struct strip *next;
+	bool glide_set; /* gain was given once: from now on it glides */
+	struct glide gain;
+	struct limiter limiter;
+	struct meter meter;
+	struct resample *resample; /* NULL at 48 kHz */
+	int rate;
+	bool running;
+	int64_t next_d; /* running: device frame it renders next */
+	int64_t next_s; /* source frame it mixes next */
+	int64_t drop;   /* frames of its output still to be dropped */
+	float block[ENGINE_BLOCK];
+	size_t block_at;
+	size_t block_n;
+	_Atomic uint32_t level; /* for the core: strip_pack_level */
+};
+
+struct strip *strip_new(int64_t zone);
+void strip_free(struct strip *s);
+/* The device has another rate now. 0 or an error: no memory. Allocates. */
+int strip_set_rate(struct strip *s, int rate, struct error *err);
+/* Source frames beyond a device frame that it may need, and hear of after. */
+int64_t strip_reach(const struct strip *s);
+/* Source frame heard with device frame d. */
+int64_t strip_source_of(int64_t d, int rate);
+int64_t strip_device_of(int64_t s, int rate);
+/* Renders device frames [d, d + n) of the zone from the voices given (those of other
+ * zones are left alone). False where there is nothing but silence; frames is untouched
+ * then. Where d is not what follows, it starts anew ENGINE_PREROLL before it. */
+bool strip_render(struct strip *s, struct voice *voices, int64_t d, int64_t n,
+		  float *frames);
+uint32_t strip_pack_level(double rms_db, double peak_db);
+void strip_unpack_level(uint32_t level, double *rms_db, double *peak_db);
+
+int64_t voice_end_s(const struct voice *v); /* source frame behind its last */
+
+/* ---- between the threads ---- */
+
+enum command_kind {
+	COMMAND_TAP,         /* tap: its voices, to be played */
+	COMMAND_ZONE,        /* strip; NULL where it has it: zone, channels, gain_db */
+	COMMAND_ZONE_REMOVE, /* zone */
+	COMMAND_CONFIG,      /* config */
+	COMMAND_TRACK,       /* reader: track to play */
+	COMMAND_TRACK_CLOSE, /* reader: track is over */
+	COMMAND_WATCH,       /* reader: output */
+	COMMAND_UNWATCH,     /* reader: output */
+};
+
+struct command {
+	enum command_kind kind;
+	struct tap *tap;
+	struct track *track;
+	struct strip *strip;
+	struct output *output;
+	struct output_config *config;
+	int64_t zone;
+	uint32_t channels;
+	double gain_db;
+	struct command *next; /* core: those a full queue did not take */
+};
+
+enum note_kind {
+	NOTE_EVENT,        /* event, for the caller; voice where it is of one */
+	NOTE_TAP_LEFT,     /* tap: the output has done with the track */
+	NOTE_STRIP_LEFT,   /* strip: to be freed */
+	NOTE_TRACK_CLOSED, /* track: the reader has done with it */
+	NOTE_STUCK,        /* output: its thread does not come round */
+	NOTE_UNSTUCK,
+	NOTE_UNWATCHED,
+};
+
+struct note {
+	enum note_kind kind;
+	struct voice *voice;
+	struct tap *tap;
+	struct track *track;
+	struct strip *strip;
+	struct output *output;
+	struct engine_event event;
+};
+
+/* What a thread other than the core has to be spoken to. */
+struct mailbox {
+	struct queue commands;    /* struct command, from the core */
+	struct queue notes;       /* struct note, to the core */
+	int wake_fd;              /* commands wait, or something else to look at */
+	int notes_fd;             /* own duplicate of the engine's event_fd */
+	struct command *overflow; /* core: in order, oldest first */
+};
+
+int mailbox_init(struct mailbox *m, int event_fd);
+void mailbox_done(struct mailbox *m);
+/* Core: in order, never lost; 0 or -ENOMEM. */
+int mailbox_send(struct mailbox *m, const struct command *c);
+void mailbox_flush(struct mailbox *m); /* core: tries again what did not fit */
+/* Thread: false where the queue is full; try again later. */
+bool mailbox_tell(struct mailbox *m, const struct note *note);
+
+struct output_config {
+	char *pcm;
+	int rate;
+	int channels;
+	int buffer_ms;
+};
+
+void output_config_free(struct output_config *c); /* NULL is fine */
+
+enum quit_order { QUIT_NOT, QUIT_ENGINE, QUIT_REMOVED };
+
+struct output {
+	struct mailbox mail;
+	int64_t id;
+	int (*open_pcm)(const struct pcm_spec *spec, struct pcm **ret, struct error *err);
+	/* Written by its thread. */
+	_Atomic int64_t beat_ns; /* until then it sleeps; past: it is at work since */
+	_Atomic bool exited;
+	/* Written by the core. */
+	_Atomic int quit; /* enum quit_order */
+	/* The core's. */
+	pthread_t thread;
+	struct output *next;
+	char *pcm;
+	int rate;
+	int channels;
+	size_t tracks; /* that name it in a tap */
+	bool leaving;
+	bool watched;
+	bool unwatch_sent;
+	bool joined;
+	bool stuck;
+	/* The reader's. */
+	struct output *watch_next;
+	bool watch_stuck;
+	/* The thread's own: engine_output.c. */
+	struct output_config *config;
+	struct pcm *device;
+	struct timeline timeline;
+	bool started;       /* the device's clock runs */
+	int64_t written;    /* device frames since the output was made */
+	int64_t queued;     /* of them, not taken by the device at the last look */
+	int64_t heard;      /* of them, heard at the last look */
+	int64_t moved_ns;   /* when `heard` last grew */
+	int64_t sounded_ns; /* when something but silence was last written */
+	int64_t look_ns;    /* of the last look at a device that stands */
+	bool hungry;        /* a ring had too little */
+	int64_t retry_ns;
+	int failures;    /* in a row */
+	int64_t quit_ns; /* it ends then at the latest; 0: not ordered to */
+	struct strip *strips;
+	struct voice *voices;
+	struct tap *taps;
+	struct tap *leaving_taps;
+	struct strip *leaving_strips;
+	struct engine_event report; /* fault or ok, to be sent */
+	bool report_due;
+	char fault[ENGINE_TEXT_SIZE]; /* told; "" while well */
+	struct dither dither[PCM_CHANNELS_MAX];
+	int64_t block; /* device frames written at a time */
+	float *planes; /* one block for each channel, and one of a zone */
+	void *frames;  /* one block in the device's format */
+};
+
+void *output_run(void *output);
+
+/* ---- engine_voice.c: the voices of an output; its thread only ---- */
+
+/* Takes over a tap and its voices. */
+void voices_take(struct output *o, struct tap *tap);
+struct strip *voices_strip(const struct output *o, int64_t zone);
+/* Something sounds now or lies placed ahead. */
+bool voices_sounding(const struct output *o);
+/* Places what is due, cuts what is to be cut; rewinds the device where that has to be
+ * heard before what is queued. */
+void voices_settle(struct output *o, int64_t now_ns);
+/* Tells of beginnings and ends that were heard, lets the rings go on. */
+void voices_report(struct output *o, int64_t now_ns);
+/* The device lost what was queued; they come back in step when it runs again. */
+void voices_lose(struct output *o);
+/* Ends those of a zone (0: of all) that sound or should (late_ns: were due before). */
+void voices_fail(struct output *o, int64_t zone, int64_t due_ns, const char *text);
+void voices_cut(struct output *o, int ramp_ms); /* all */
+/* Frames the rings have for [o->written, + n): n, or fewer. */
+int64_t voices_ready(const struct output *o, int64_t n);
+/* When there is next something to do for a voice; INT64_MAX: by itself never. */
+int64_t voices_wake_ns(const struct output *o, int64_t now_ns);
+/* Sends what waits for room in the queue. False where something still waits. */
+bool voices_flush(struct output *o);
+
+struct reader {
+	struct mailbox mail;
+	int buffer_ms;
+	_Atomic bool exited;
+	_Atomic bool quit; /* by the core */
+	pthread_t thread;
+	/* The thread's own. */
+	struct track *tracks;
+	struct output *outputs;
+	struct track *closed;     /* to be told */
+	struct output *unwatched; /* to be told */
+	int64_t round_ns;
+};
+
+void *reader_run(void *reader);
+
+/* ---- the core's side: engine.c, engine_outputs.c, engine_jobs.c; its thread only ----
+ */
+
+struct zone {
+	int64_t id;
+	struct output *output;
+	struct strip *strip;
+	int lead_ms;
+	struct zone *next;
+};
+
+struct engine {
+	int buffer_ms;
+	int (*open_pcm)(const struct pcm_spec *spec, struct pcm **ret, struct error *err);
+	int event_fd;
+	struct reader reader;
+	bool reader_runs;
+	struct output *outputs; /* those that leave too */
+	struct zone *zones;
+	struct track *tracks;
+	size_t n_tracks;
+	struct voice *untold;
+};
+
+/* engine.c */
+/* What could not be done at once: it is tried again whenever the core comes by. */
+void core_do_owed(struct engine *e);
+
+/* engine_outputs.c */
+int core_start_thread(pthread_t *ret, void *(*run)(void *), void *arg, struct error *err);
+struct output *core_find_output(const struct engine *e,
+				int64_t id); /* not one that leaves */
+struct zone *core_find_zone(const struct engine *e, int64_t id);
+void core_free_output(struct output *o);
+
+/* engine_jobs.c */
+void core_free_track(struct engine *e, struct track *track);
+/* The last the core may do with a voice: its end is told from the engine's list. Nothing
+ * where another has told it. */
+void core_tell_end(struct engine *e, struct voice *v, const struct engine_event *event);
+void core_tell_failed(struct engine *e, struct voice *v, int64_t output,
+		      const char *text);
+/* All jobs of an output that hangs. */
+void core_tell_all_failed(struct engine *e, struct output *o, const char *text);
+
+/* For tests: as engine_new, with another way to open a device. */
+int engine_new_with(const struct engine_config *config,
+		    int (*open_pcm)(const struct pcm_spec *spec, struct pcm **ret,
+				    struct error *err),
+		    struct engine **ret, struct error *err);

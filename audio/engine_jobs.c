@@ -1,0 +1,189 @@
+/* engine_jobs.c - see engine.h: jobs, from engine_submit to the last that is told of
+ * them. Thread: the core's alone. Never waits. */
+#include "engine_internal.h"
+
+#include "base/str.h"
+
+void core_free_track(struct engine *e, struct track *track) {
+	struct track **at = &e->tracks;
+	while (*at != track) {
+		at = &(*at)->next;
+	}
+	*at = track->next;
+	e->n_tracks--;
+	for (size_t i = 0; i < track->n_taps; i++) {
+		track->taps[i].output->tracks--;
+	}
+	ring_done(&track->ring);
+	job_free(track->job);
+	free(track->voices);
+	free(track->taps);
+	free(track);
+}
+
+void core_tell_end(struct engine *e, struct voice *v, const struct engine_event *event) {
+	if (atomic_exchange_explicit(&v->claimed, true, memory_order_acq_rel)) {
+		return;
+	}
+	v->core_end = *event;
+	v->next_untold = NULL;
+	struct voice **end = &e->untold;
+	while (*end != NULL) {
+		end = &(*end)->next_untold;
+	}
+	*end = v;
+	v->track->untold++;
+}
+
+void core_tell_failed(struct engine *e, struct voice *v, int64_t output,
+		      const char *text) {
+	struct engine_event event = {
+		.kind = ENGINE_JOB_ENDED,
+		.job = v->track->job->id,
+		.zone = v->zone,
+		.output = output,
+		.at_ns = engine_now_ns(),
+		.end = ENGINE_END_FAILED,
+	};
+	str_copy(event.text, sizeof(event.text), text);
+	core_tell_end(e, v, &event);
+}
+
+void core_tell_all_failed(struct engine *e, struct output *o, const char *text) {
+	for (struct track *t = e->tracks; t != NULL; t = t->next) {
+		for (size_t i = 0; i < t->n_voices; i++) {
+			struct voice *v = &t->voices[i];
+			if (t->taps[v->tap].output == o) {
+				core_tell_failed(e, v, o->id, text);
+			}
+		}
+	}
+}
+
+static struct track *new_track(struct job *job) {
+	struct track *t = calloc(1, sizeof(*t));
+	if (t == NULL) {
+		return NULL;
+	}
+	t->voices = calloc(job->n_zones, sizeof(*t->voices));
+	t->taps = calloc(job->n_zones, sizeof(*t->taps));
+	if (t->voices == NULL || t->taps == NULL) {
+		free(t->voices);
+		free(t->taps);
+		free(t);
+		return NULL;
+	}
+	t->job = job;
+	t->submitted_ns = engine_now_ns();
+	return t;
+}
+
+static size_t find_tap(struct track *t, struct output *o) {
+	size_t i = 0;
+	while (i < t->n_taps && t->taps[i].output != o) {
+		i++;
+	}
+	if (i == t->n_taps) {
+		t->taps[i].output = o;
+		t->taps[i].track = t;
+		t->n_taps++;
+	}
+	return i;
+}
+
+static int add_voices(struct engine *e, struct track *t, struct error *err) {
+	const struct job *job = t->job;
+	for (size_t i = 0; i < job->n_zones; i++) {
+		const struct zone *z = core_find_zone(e, job->zones[i]);
+		if (z == NULL) {
+			return error_set(err, ENOENT, "there is no zone %lld",
+					 (long long)job->zones[i]);
+		}
+		struct voice *v = &t->voices[t->n_voices++];
+		v->track = t;
+		v->tap = find_tap(t, z->output);
+		v->zone = z->id;
+		v->fade_in_s = INT64_MIN;
+		v->cut_s = INT64_MAX;
+		t->lead_ns = z->lead_ms * 1000000LL > t->lead_ns ? z->lead_ms * 1000000LL
+								 : t->lead_ns;
+	}
+	return 0;
+}
+
+static void hand_out(struct engine *e, struct track *t) {
+	t->next = e->tracks;
+	e->tracks = t;
+	e->n_tracks++;
+	t->taps_left = t->n_taps;
+	for (size_t i = 0; i < t->n_taps; i++) {
+		t->taps[i].output->tracks++;
+	}
+	for (size_t i = 0; i < t->n_taps; i++) {
+		struct output *o = t->taps[i].output;
+		struct command c = {.kind = COMMAND_TAP, .tap = &t->taps[i]};
+		bool sent = mailbox_send(&o->mail, &c) == 0;
+		for (size_t k = 0; k < t->n_voices && (!sent || o->stuck); k++) {
+			if (t->voices[k].tap == i) {
+				core_tell_failed(e, &t->voices[k], o->id,
+						 sent ? "the output does not answer"
+						      : "no memory to play a job");
+			}
+		}
+		if (!sent) {
+			ring_leave(&t->ring, i);
+			t->taps_left--;
+		}
+	}
+	if (e->untold != NULL) {
+		engine_wake(e->event_fd);
+	}
+}
+
+int engine_submit(struct engine *e, struct job *job, struct error *err) {
+	core_do_owed(e);
+	if (job->id == 0 || job->n_zones == 0 || e->n_tracks >= ENGINE_JOBS_MAX) {
+		bool full = e->n_tracks >= ENGINE_JOBS_MAX;
+		job_free(job);
+		return full ? error_set(err, EBUSY,
+					"%d jobs are waiting or playing already",
+					ENGINE_JOBS_MAX)
+			    : error_set(err, EINVAL, "a job needs an id and a zone");
+	}
+	struct track *t = new_track(job);
+	int rc = t == NULL ? error_set(err, ENOMEM, "no memory to play a job")
+			   : add_voices(e, t, err);
+	if (rc == 0 && ring_init(&t->ring, t->n_taps) < 0) {
+		rc = error_set(err, ENOMEM, "no memory to play a job");
+	}
+	struct command c = {.kind = COMMAND_TRACK, .track = t};
+	if (rc == 0 && mailbox_send(&e->reader.mail, &c) < 0) {
+		rc = error_set(err, ENOMEM, "no memory to play a job");
+	}
+	if (rc < 0) {
+		if (t != NULL) {
+			ring_done(&t->ring);
+			free(t->voices);
+			free(t->taps);
+			free(t);
+		}
+		job_free(job);
+		return rc;
+	}
+	hand_out(e, t);
+	return 0;
+}
+
+void engine_stop(struct engine *e, int64_t job, int64_t zone, int ramp_ms) {
+	for (struct track *t = e->tracks; t != NULL; t = t->next) {
+		for (size_t i = 0; t->job->id == job && i < t->n_voices; i++) {
+			struct voice *v = &t->voices[i];
+			if (zone == 0 || v->zone == zone) {
+				atomic_store_explicit(&v->stop_ms,
+						      ramp_ms > 0 ? ramp_ms : 1,
+						      memory_order_release);
+				engine_wake(t->taps[v->tap].output->mail.wake_fd);
+			}
+		}
+	}
+}

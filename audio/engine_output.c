@@ -1,0 +1,518 @@
+/* engine_output.c - the thread of one output: opens its device and opens it again when
+ * it fails, keeps it filled, lets it stand when nothing sounds. Thread: its own. Once the
+ * device is open nothing here blocks, allocates, locks or logs; it sleeps in one place.
+ *
+ * The device's buffer is deep while it runs, so that a busy box does not click, and it
+ * is woken few times a second; what has to be heard at once takes back what is queued
+ * (engine_voice.c). A device that cannot take back is kept shallow instead. Some seconds
+ * after the last sound the device is stopped and left prepared: starting it again takes
+ * no longer than writing to it, and a box that is silent all day costs nothing. */
+#include "engine_internal.h"
+
+#include "base/str.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define LINGER_NS 3000000000LL  /* a device runs on after the last sound */
+#define LOOK_NS 2000000000LL    /* between looks at one that stands */
+#define STALLED_NS 1000000000LL /* a running device whose position does not move */
+#define RETRY_MIN_NS 100000000LL
+#define RETRY_MAX_NS 5000000000LL
+#define HUNGRY_NS 2000000LL /* until a ring has more */
+#define QUIT_NS 150000000LL /* for the last ramp */
+#define SHALLOW_MS 60       /* queued at most where nothing can be taken back */
+#define FIRST_MS 20         /* written before a device is started */
+#define CRITICAL_MS                                                                      \
+	12 /* queued less than this, it is written whatever the rings have               \
+	    */
+
+void output_config_free(struct output_config *c) {
+	if (c != NULL) {
+		free(c->pcm);
+		free(c);
+	}
+}
+
+static int64_t frames_of_ms(const struct output *o, int64_t ms) {
+	return o->device->rate * ms / 1000;
+}
+
+static int64_t depth(const struct output *o) {
+	const struct pcm *p = o->device;
+	if (p->rewind_margin >= 0) {
+		return p->buffer_frames;
+	}
+	int64_t shallow = frames_of_ms(o, SHALLOW_MS);
+	shallow = shallow > p->shallow_frames ? shallow : p->shallow_frames;
+	return shallow < p->buffer_frames ? shallow : p->buffer_frames;
+}
+
+/* ---- the device ---- */
+
+static void tell(struct output *o, enum engine_event_kind kind, const char *text) {
+	o->report = (struct engine_event){
+		.kind = kind, .output = o->id, .at_ns = engine_now_ns()};
+	str_copy(o->report.text, sizeof(o->report.text), text);
+	o->report_due = true;
+}
+
+static void close_device(struct output *o) {
+	voices_lose(o);
+	pcm_free(o->device);
+	o->device = NULL;
+	o->started = false;
+	o->queued = 0;
+	timeline_forget(&o->timeline);
+	free(o->planes);
+	free(o->frames);
+	o->planes = NULL;
+	o->frames = NULL;
+	for (struct strip *s = o->strips; s != NULL; s = s->next) {
+		atomic_store_explicit(&s->level,
+				      strip_pack_level(MIX_SILENCE_DB, MIX_SILENCE_DB),
+				      memory_order_relaxed);
+	}
+}
+
+/* What sounds there ends; what is due later waits for the device to come back. */
+static void fail(struct output *o, const struct error *err) {
+	int64_t now_ns = engine_now_ns();
+	voices_fail(o, 0, now_ns, err->text);
+	close_device(o);
+	int64_t pause_ns = RETRY_MIN_NS << (o->failures < 6 ? o->failures : 6);
+	o->failures++;
+	o->retry_ns = now_ns + (pause_ns < RETRY_MAX_NS ? pause_ns : RETRY_MAX_NS);
+	if (strcmp(o->fault, err->text) != 0) {
+		str_copy(o->fault, sizeof(o->fault), err->text);
+		tell(o, ENGINE_OUTPUT_FAULT, o->fault);
+	}
+}
+
+static int prepare_strip(struct output *o, struct strip *s, struct error *err) {
+	uint32_t all =
+		o->device->channels >= 32 ? UINT32_MAX : (1U << o->device->channels) - 1U;
+	if ((s->channels & ~all) != 0) {
+		char text[ENGINE_TEXT_SIZE];
+		snprintf(text, sizeof(text),
+			 "'%s' has %d channels, and the zone wants one that is not there",
+			 o->config->pcm, o->device->channels);
+		voices_fail(o, s->zone, engine_now_ns(), text);
+	}
+	return strip_set_rate(s, o->device->rate, err);
+}
+
+static int allocate_blocks(struct output *o, struct error *err) {
+	const struct pcm *p = o->device;
+	o->block = p->rate / 100;
+	size_t block = (size_t)o->block;
+	o->planes = calloc(block * ((size_t)p->channels + 1), sizeof(*o->planes));
+	o->frames = calloc(block * (size_t)p->channels, mix_format_bytes(p->format));
+	if (o->planes == NULL || o->frames == NULL) {
+		return error_set(err, ENOMEM, "no memory for the blocks of '%s'",
+				 o->config->pcm);
+	}
+	for (size_t c = 0; c < PCM_CHANNELS_MAX; c++) {
+		o->dither[c].state = (uint32_t)(o->id * 7919 + (int64_t)c * 104729 + 1);
+	}
+	return 0;
+}
+
+static void open_device(struct output *o) {
+	struct error err = {0};
+	struct pcm_spec spec = {.name = o->config->pcm,
+				.rate = o->config->rate,
+				.channels = o->config->channels,
+				.buffer_ms = o->config->buffer_ms};
+	int rc = o->open_pcm(&spec, &o->device, &err);
+	if (rc < 0) {
+		fail(o, &err);
+		return;
+	}
+	const struct pcm *p = o->device;
+	/* Frames are counted at the device's rate; another rate counts anew. */
+	timeline_init(&o->timeline, p->rate);
+	o->written = 0;
+	o->heard = 0;
+	o->queued = 0;
+	o->started = false;
+	o->look_ns = engine_now_ns();
+	rc = allocate_blocks(o, &err);
+	for (struct strip *s = o->strips; rc == 0 && s != NULL; s = s->next) {
+		rc = prepare_strip(o, s, &err);
+	}
+	if (rc < 0) {
+		fail(o, &err);
+		return;
+	}
+	char text[ENGINE_TEXT_SIZE];
+	snprintf(text, sizeof(text), "'%s' plays %s, %d Hz, %d channels, buffer %lld ms",
+		 o->config->pcm, mix_format_name(p->format), p->rate, p->channels,
+		 (long long)(p->buffer_frames * 1000 / p->rate));
+	o->failures = 0;
+	o->fault[0] = '\0';
+	tell(o, ENGINE_OUTPUT_OK, text);
+}
+
+/* Empty and prepared. */
+static int stand(struct output *o, struct error *err) {
+	voices_lose(o);
+	o->started = false;
+	o->written = o->heard;
+	o->queued = 0;
+	o->look_ns = engine_now_ns();
+	timeline_forget(&o->timeline);
+	for (struct strip *s = o->strips; s != NULL; s = s->next) {
+		s->running = false;
+	}
+	return pcm_recover(o->device, err);
+}
+
+static int look(struct output *o, int64_t now_ns, struct error *err) {
+	struct pcm_status st = {.state = PCM_READY};
+	int rc = pcm_status(o->device, &st, err);
+	o->look_ns = now_ns;
+	if (rc < 0 || !o->started) {
+		return rc;
+	}
+	if (st.state != PCM_RUNNING) {
+		return stand(o, err);
+	}
+	int64_t heard = o->written - st.delay;
+	if (heard > o->heard || o->moved_ns == 0) {
+		o->heard = heard;
+		o->moved_ns = now_ns;
+	} else if (now_ns - o->moved_ns > STALLED_NS) {
+		return error_set(
+			err, ETIMEDOUT,
+			"'%s' has stopped taking sound; check the card and its cable",
+			o->config->pcm);
+	}
+	o->queued = st.queued;
+	(void)timeline_report(&o->timeline, heard, st.at_ns);
+	return 0;
+}
+
+/* ---- writing ---- */
+
+static void render_strip(struct output *o, struct strip *s, int64_t n, uint32_t *used) {
+	const struct pcm *p = o->device;
+	float *own = o->planes + (size_t)p->channels * (size_t)o->block;
+	if (!strip_render(s, o->voices, o->written, n, own)) {
+		return;
+	}
+	for (int c = 0; c < p->channels; c++) {
+		uint32_t bit = 1U << c;
+		float *plane = o->planes + (size_t)c * (size_t)o->block;
+		if ((s->channels & bit) == 0) {
+			continue;
+		}
+		if ((*used & bit) != 0) {
+			mix_add(plane, own, (size_t)n);
+		} else {
+			memcpy(plane, own, (size_t)n * sizeof(*plane));
+		}
+		*used |= bit;
+	}
+}
+
+/* Renders and writes up to n frames; returns how many the device took. */
+static int write_block(struct output *o, int64_t n, struct error *err) {
+	const struct pcm *p = o->device;
+	uint32_t used = 0;
+	for (struct strip *s = o->strips; s != NULL; s = s->next) {
+		render_strip(o, s, n, &used);
+	}
+	memset(o->frames, 0,
+	       (size_t)n * (size_t)p->channels * mix_format_bytes(p->format));
+	for (int c = 0; c < p->channels; c++) {
+		if ((used & 1U << c) != 0) {
+			mix_write(p->format, o->planes + (size_t)c * (size_t)o->block,
+				  (size_t)n, c, p->channels, o->frames, &o->dither[c]);
+		}
+	}
+	int done = pcm_write(o->device, o->frames, n, err);
+	if (done > 0) {
+		o->written += done;
+		o->queued += done;
+	}
+	return done;
+}
+
+static int fill(struct output *o, int64_t to, struct error *err) {
+	o->hungry = false;
+	while (o->queued < to) {
+		int64_t n = to - o->queued < o->block ? to - o->queued : o->block;
+		int64_t ready = voices_ready(o, n);
+		if (ready < n) {
+			o->hungry = true;
+			if (o->queued >= frames_of_ms(o, CRITICAL_MS)) {
+				return 0;
+			}
+		}
+		int done = write_block(o, n, err);
+		if (done == -EPIPE) {
+			return stand(o, err);
+		}
+		if (done <= 0) {
+			return done;
+		}
+	}
+	return 0;
+}
+
+static int start(struct output *o, struct error *err) {
+	int64_t first = frames_of_ms(o, FIRST_MS);
+	first = first > o->device->shallow_frames ? first : o->device->shallow_frames;
+	int rc = fill(o, first < depth(o) ? first : depth(o), err);
+	rc = rc < 0 ? rc : pcm_start(o->device, err);
+	if (rc < 0) {
+		return rc;
+	}
+	int64_t now_ns = engine_now_ns();
+	o->started = true;
+	o->moved_ns = now_ns;
+	o->sounded_ns = now_ns;
+	timeline_forget(&o->timeline);
+	return look(o, now_ns, err);
+}
+
+/* A voice is due soon enough for the device to run. */
+static bool start_wanted(const struct output *o, int64_t now_ns) {
+	if (voices_sounding(o)) {
+		return true;
+	}
+	for (const struct voice *v = o->voices; v != NULL; v = v->next) {
+		if (v->phase == VOICE_WAITING && v->in_step) {
+			return true;
+		}
+	}
+	return voices_wake_ns(o, now_ns) <= now_ns;
+}
+
+static int serve(struct output *o, int64_t now_ns, struct error *err) {
+	int rc = 0;
+	if (o->started || now_ns - o->look_ns >= LOOK_NS) {
+		rc = look(o, now_ns, err);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	voices_settle(o, now_ns);
+	if (!o->started && start_wanted(o, now_ns)) {
+		rc = start(o, err);
+		if (rc < 0) {
+			return rc;
+		}
+		voices_settle(o, engine_now_ns());
+	}
+	if (!o->started) {
+		return 0;
+	}
+	bool sounding = voices_sounding(o);
+	o->sounded_ns = sounding || o->voices != NULL ? now_ns : o->sounded_ns;
+	if (!sounding && now_ns - o->sounded_ns > LINGER_NS) {
+		return stand(o, err);
+	}
+	return fill(o, depth(o), err);
+}
+
+/* ---- commands ---- */
+
+static void take_zone(struct output *o, const struct command *c) {
+	struct strip *s = c->strip;
+	struct error err = {0};
+	if (s != NULL) {
+		s->next = o->strips;
+		o->strips = s;
+	} else {
+		s = voices_strip(o, c->zone);
+	}
+	float gain = mix_gain_of_db(c->gain_db);
+	if (s->glide_set) {
+		glide_to(&s->gain, gain, ENGINE_RATE * ENGINE_GLIDE_MS / 1000);
+	} else {
+		glide_init(&s->gain, gain);
+	}
+	s->glide_set = true;
+	s->channels = c->channels;
+	if (o->device != NULL && prepare_strip(o, s, &err) < 0) {
+		fail(o, &err);
+	}
+}
+
+static void take_zone_remove(struct output *o, int64_t zone, const char *why) {
+	struct strip **at = &o->strips;
+	while (*at != NULL && (*at)->zone != zone) {
+		at = &(*at)->next;
+	}
+	voices_fail(o, zone, INT64_MAX, why);
+	struct strip *s = *at;
+	if (s != NULL) {
+		*at = s->next;
+		s->next = o->leaving_strips;
+		o->leaving_strips = s;
+	}
+}
+
+static void take_config(struct output *o, struct output_config *config) {
+	close_device(o);
+	output_config_free(o->config);
+	o->config = config;
+	o->failures = 0;
+	o->retry_ns = 0;
+	o->fault[0] = '\0';
+}
+
+static void take_command(struct output *o, const struct command *c) {
+	switch (c->kind) {
+	case COMMAND_TAP:
+		voices_take(o, c->tap);
+		break;
+	case COMMAND_ZONE:
+		take_zone(o, c);
+		break;
+	case COMMAND_ZONE_REMOVE:
+		take_zone_remove(o, c->zone, "the zone was removed");
+		break;
+	case COMMAND_CONFIG:
+		take_config(o, c->config);
+		break;
+	case COMMAND_TRACK:
+	case COMMAND_TRACK_CLOSE:
+	case COMMAND_WATCH:
+	case COMMAND_UNWATCH:
+		assert(c->kind == COMMAND_TAP); /* the others are the reader's */
+	}
+}
+
+static void take_commands(struct output *o) {
+	struct command c;
+	int n = 0;
+	while (queue_pop(&o->mail.commands, &c)) {
+		take_command(o, &c);
+		n++;
+	}
+	/* The core may have more that did not fit. */
+	if (n >= 64) {
+		engine_wake(o->mail.notes_fd);
+	}
+}
+
+static bool flush(struct output *o) {
+	bool all = voices_flush(o);
+	if (o->report_due) {
+		struct note note = {.kind = NOTE_EVENT, .output = o, .event = o->report};
+		o->report_due = !mailbox_tell(&o->mail, &note);
+	}
+	while (o->leaving_strips != NULL) {
+		struct strip *s = o->leaving_strips;
+		struct note note = {.kind = NOTE_STRIP_LEFT, .strip = s};
+		struct strip *next = s->next;
+		if (!mailbox_tell(&o->mail, &note)) {
+			return false;
+		}
+		o->leaving_strips = next;
+	}
+	return all && !o->report_due;
+}
+
+/* ---- the thread ---- */
+
+/* When to look again at the latest. */
+static int64_t next_wake_ns(const struct output *o, int64_t now_ns, bool flushed) {
+	int64_t wake_ns = flushed ? INT64_MAX : now_ns + 20000000;
+	int64_t by_ns = voices_wake_ns(o, now_ns);
+	if (o->device == NULL) {
+		by_ns = o->retry_ns;
+	} else if (!o->started) {
+		by_ns = by_ns < o->look_ns + LOOK_NS ? by_ns : o->look_ns + LOOK_NS;
+	} else {
+		int64_t low = depth(o) * 3 / 10;
+		int64_t left = o->queued > low ? o->queued - low : 0;
+		int64_t fill_ns = now_ns + timeline_ns(left, o->device->rate);
+		fill_ns = o->hungry && now_ns + HUNGRY_NS < fill_ns ? now_ns + HUNGRY_NS
+								    : fill_ns;
+		/* What lies behind now was looked at just now. */
+		by_ns = by_ns > now_ns && by_ns < fill_ns ? by_ns : fill_ns;
+		by_ns = by_ns > now_ns + 1000000 ? by_ns : now_ns + 1000000;
+	}
+	wake_ns = by_ns < wake_ns ? by_ns : wake_ns;
+	return o->quit_ns != 0 && o->quit_ns < wake_ns ? o->quit_ns : wake_ns;
+}
+
+static void sleep_until(struct output *o, int64_t wake_ns) {
+	int64_t now_ns = engine_now_ns();
+	int64_t rest_ns = wake_ns > now_ns ? wake_ns - now_ns : 0;
+	struct timespec rest = {.tv_sec = rest_ns / 1000000000LL,
+				.tv_nsec = rest_ns % 1000000000LL};
+	struct pollfd fd = {.fd = o->mail.wake_fd, .events = POLLIN};
+	if (ppoll(&fd, 1, wake_ns == INT64_MAX ? NULL : &rest, NULL) > 0) {
+		engine_drain(o->mail.wake_fd);
+	}
+}
+
+/* Ordered to quit it cuts what sounds, and ends when that is over. */
+static bool may_quit(struct output *o, int64_t now_ns) {
+	if (atomic_load_explicit(&o->quit, memory_order_acquire) == QUIT_NOT) {
+		return false;
+	}
+	if (o->quit_ns == 0) {
+		o->quit_ns = now_ns + QUIT_NS;
+		voices_cut(o, ENGINE_RAMP_MS);
+	}
+	return now_ns >= o->quit_ns || o->device == NULL || o->voices == NULL;
+}
+
+static void leave(struct output *o) {
+	bool removed =
+		atomic_load_explicit(&o->quit, memory_order_relaxed) == QUIT_REMOVED;
+	const char *why = removed ? "the output was removed" : "the engine stopped";
+	voices_fail(o, 0, INT64_MAX, why);
+	close_device(o);
+	while (o->strips != NULL) {
+		take_zone_remove(o, o->strips->zone, why);
+	}
+	output_config_free(o->config);
+	o->config = NULL;
+	(void)flush(o);
+	/* What found no room now the core takes from our lists. */
+	atomic_store_explicit(&o->exited, true, memory_order_release);
+	engine_wake(o->mail.notes_fd);
+}
+
+void *output_run(void *output) {
+	struct output *o = output;
+	for (;;) {
+		take_commands(o);
+		int64_t now_ns = engine_now_ns();
+		if (may_quit(o, now_ns)) {
+			break;
+		}
+		if (o->device == NULL && now_ns >= o->retry_ns) {
+			open_device(o);
+			now_ns = engine_now_ns();
+		}
+		struct error err = {0};
+		if (o->device == NULL) {
+			voices_settle(o, now_ns);
+			if (o->fault[0] != '\0') {
+				voices_fail(o, 0, now_ns, o->fault);
+			}
+		} else if (serve(o, now_ns, &err) < 0) {
+			fail(o, &err);
+		}
+		voices_report(o, now_ns);
+		bool flushed = flush(o);
+		int64_t wake_ns = next_wake_ns(o, engine_now_ns(), flushed);
+		atomic_store_explicit(&o->beat_ns, wake_ns, memory_order_relaxed);
+		sleep_until(o, wake_ns);
+		/* It may look stuck from now on only. */
+		atomic_store_explicit(&o->beat_ns, engine_now_ns(), memory_order_relaxed);
+	}
+	leave(o);
+	return NULL;
+}

@@ -1,0 +1,332 @@
+/* mix.c - see mix.h. */
+#include "mix.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ONE_Q30 (1 << 30)
+/* The taps at one phase add up to less than this, so no interpolated value is more than
+ * this many times the largest frame. */
+#define OVERSHOOT_MAX 2.2F
+#define RELEASE_S 0.15F
+#define RELEASE_MARGIN 0.02F
+
+float mix_gain_of_db(double db) {
+	return db <= MIX_SILENCE_DB ? 0.0F : (float)pow(10.0, db / 20.0);
+}
+
+double mix_db_of(double value) {
+	double db = value > 0.0 ? 20.0 * log10(value) : MIX_SILENCE_DB;
+	return db > MIX_SILENCE_DB ? db : MIX_SILENCE_DB;
+}
+
+void mix_add(float *to, const float *from, size_t n) {
+	for (size_t i = 0; i < n; i++) {
+		to[i] += from[i];
+	}
+}
+
+float mix_peak(const float *frames, size_t n) {
+	/* Four at a time, so that the compiler may keep them in one register. */
+	float peak[4] = {0};
+	size_t i = 0;
+	for (; i + 4 <= n; i += 4) {
+		for (size_t k = 0; k < 4; k++) {
+			float v = fabsf(frames[i + k]);
+			peak[k] = v > peak[k] ? v : peak[k];
+		}
+	}
+	for (; i < n; i++) {
+		float v = fabsf(frames[i]);
+		peak[0] = v > peak[0] ? v : peak[0];
+	}
+	return fmaxf(fmaxf(peak[0], peak[1]), fmaxf(peak[2], peak[3]));
+}
+
+void glide_init(struct glide *g, float gain) {
+	*g = (struct glide){.gain = gain, .target = gain};
+}
+
+void glide_to(struct glide *g, float target, int frames) {
+	g->target = target;
+	g->step = (target - g->gain) / (float)(frames > 0 ? frames : 1);
+}
+
+void glide_apply(struct glide *g, float *frames, size_t n) {
+	size_t i = 0;
+	for (; i < n && g->gain != g->target; i++) {
+		float next = g->gain + g->step;
+		bool there = g->step > 0.0F ? next >= g->target : next <= g->target;
+		g->gain = there ? g->target : next;
+		frames[i] *= g->gain;
+	}
+	float gain = g->gain;
+	if (gain != 1.0F) {
+		for (; i < n; i++) {
+			frames[i] *= gain;
+		}
+	}
+}
+
+/* 1 at and before 0, 0 at and after `length`. */
+static float fade_gain(int64_t at, int64_t length) {
+	if (at <= 0) {
+		return 1.0F;
+	}
+	if (at >= length) {
+		return 0.0F;
+	}
+	return 0.5F + 0.5F * (float)cos(M_PI * (double)at / (double)length);
+}
+
+void mix_fade_out(float *frames, size_t n, int64_t at, int64_t start, int64_t length) {
+	if (at + (int64_t)n <= start) {
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		frames[i] *= fade_gain(at + (int64_t)i - start, length);
+	}
+}
+
+void mix_fade_in(float *frames, size_t n, int64_t at, int64_t start, int64_t length) {
+	if (at >= start + length) {
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		frames[i] *= fade_gain(start + length - at - (int64_t)i, length);
+	}
+}
+
+void limiter_init(struct limiter *l, int rate) {
+	memset(l, 0, sizeof(*l));
+	l->ceiling = mix_gain_of_db(LIMITER_CEILING_DB);
+	l->release = 1.0F - expf(-1.0F / (RELEASE_S * (float)rate));
+	for (int phase = 0; phase < 3; phase++) {
+		double between = (phase + 1) / 4.0;
+		double sum = 0.0;
+		double taps[LIMITER_TAPS];
+		for (int k = 0; k < LIMITER_TAPS; k++) {
+			double x = k - (LIMITER_TAPS / 2 - 1) - between;
+			double window = cos(M_PI * x / (LIMITER_TAPS + 1));
+			taps[k] = sin(M_PI * x) / (M_PI * x) * window * window;
+			sum += taps[k];
+		}
+		for (int k = 0; k < LIMITER_TAPS; k++) {
+			l->taps[phase][k] = (float)(taps[k] / sum);
+		}
+	}
+	limiter_reset(l);
+}
+
+void limiter_reset(struct limiter *l) {
+	memset(l->past, 0, sizeof(l->past));
+	for (size_t i = 0; i < LIMITER_WINDOW; i++) {
+		l->wanted[i] = ONE_Q30;
+	}
+	l->sum = (int64_t)LIMITER_WINDOW * ONE_Q30;
+	l->at = 0;
+	l->envelope = 1.0F;
+	l->hold = 0;
+}
+
+/* peaks[i]: true peak around frame i - LIMITER_TAPS / 2 of the block at x. */
+static void find_peaks(const struct limiter *l, const float *x, float *peaks, size_t n) {
+	const float *middle = x - LIMITER_TAPS / 2;
+	for (size_t i = 0; i < n; i++) {
+		float a = fabsf(middle[i]);
+		float b = fabsf(middle[i + 1]);
+		peaks[i] = a > b ? a : b;
+	}
+	for (int phase = 0; phase < 3; phase++) {
+		float sums[LIMITER_BLOCK] = {0};
+		for (int k = 0; k < LIMITER_TAPS; k++) {
+			const float *from = x - (LIMITER_TAPS - 1) + k;
+			float tap = l->taps[phase][k];
+			for (size_t i = 0; i < n; i++) {
+				sums[i] += tap * from[i];
+			}
+		}
+		for (size_t i = 0; i < n; i++) {
+			float v = fabsf(sums[i]);
+			peaks[i] = v > peaks[i] ? v : peaks[i];
+		}
+	}
+}
+
+/* The gain at which frame i leaves: the mean of the gains asked for over the window. Each
+ * of those a peak lies under is held below what that peak needs, so the mean is too. */
+static float next_gain(struct limiter *l, float peak) {
+	float need = peak > l->ceiling ? l->ceiling / peak : 1.0F;
+	/* A peak a little above the envelope holds it too: in one window the way back
+	 * goes less than RELEASE_MARGIN of what is left. */
+	if (need < 1.0F && need <= l->envelope + (1.0F - l->envelope) * RELEASE_MARGIN) {
+		l->envelope = need < l->envelope ? need : l->envelope;
+		l->hold = LIMITER_WINDOW + 2;
+	} else if (l->hold > 0) {
+		l->hold--;
+	} else if (l->envelope < 1.0F) {
+		l->envelope += (1.0F - l->envelope) * l->release;
+		l->envelope = l->envelope > 0.99999F ? 1.0F : l->envelope;
+	}
+	int32_t q =
+		l->envelope >= 1.0F ? ONE_Q30 : (int32_t)(l->envelope * (float)ONE_Q30);
+	l->sum += q - l->wanted[l->at];
+	l->wanted[l->at] = q;
+	l->at = l->at + 1 == LIMITER_WINDOW ? 0 : l->at + 1;
+	return l->sum == (int64_t)LIMITER_WINDOW * ONE_Q30
+		       ? 1.0F
+		       : (float)((double)l->sum / ((double)LIMITER_WINDOW * ONE_Q30));
+}
+
+void limiter_process(struct limiter *l, float *frames, size_t n) {
+	float *x = l->work + LIMITER_DELAY;
+	memcpy(l->work, l->past, sizeof(l->past));
+	memcpy(x, frames, n * sizeof(*frames));
+	bool quiet =
+		l->sum == (int64_t)LIMITER_WINDOW * ONE_Q30 && l->envelope >= 1.0F &&
+		mix_peak(x - (LIMITER_TAPS - 1), n + LIMITER_TAPS - 1) * OVERSHOOT_MAX <
+			l->ceiling;
+	memcpy(frames, l->work, n * sizeof(*frames));
+	if (!quiet) {
+		find_peaks(l, x, l->peaks, n);
+		for (size_t i = 0; i < n; i++) {
+			frames[i] *= next_gain(l, l->peaks[i]);
+		}
+	}
+	memcpy(l->past, l->work + n, sizeof(l->past));
+}
+
+void meter_init(struct meter *m, int window) {
+	*m = (struct meter){
+		.window = window, .rms_db = MIX_SILENCE_DB, .peak_db = MIX_SILENCE_DB};
+}
+
+bool meter_add(struct meter *m, const float *frames, size_t n) {
+	bool finished = false;
+	while (n > 0) {
+		size_t piece = (size_t)(m->window - m->filled);
+		piece = piece < n ? piece : n;
+		if (frames != NULL) {
+			float squares = 0.0F;
+			for (size_t i = 0; i < piece; i++) {
+				squares += frames[i] * frames[i];
+			}
+			float peak = mix_peak(frames, piece);
+			m->squares += (double)squares;
+			m->peak = peak > m->peak ? peak : m->peak;
+			frames += piece;
+		}
+		m->filled += (int)piece;
+		n -= piece;
+		if (m->filled == m->window) {
+			m->rms_db = mix_db_of(sqrt(m->squares / m->window));
+			m->peak_db = mix_db_of((double)m->peak);
+			m->filled = 0;
+			m->squares = 0.0;
+			m->peak = 0.0F;
+			finished = true;
+		}
+	}
+	return finished;
+}
+
+static const struct {
+	const char *name;
+	size_t bytes;
+} formats[] = {
+	[MIX_S16] = {"S16_LE", 2},     [MIX_S24_3] = {"S24_3LE", 3},
+	[MIX_S24] = {"S24_LE", 4},     [MIX_S32] = {"S32_LE", 4},
+	[MIX_FLOAT] = {"FLOAT_LE", 4},
+};
+
+size_t mix_format_bytes(enum mix_format format) {
+	return formats[format].bytes;
+}
+
+const char *mix_format_name(enum mix_format format) {
+	return formats[format].name;
+}
+
+/* Uniform in [0, 1). */
+static float next_uniform(struct dither *d) {
+	d->state = d->state * 1664525U + 1013904223U;
+	return (float)(d->state >> 8) * 0x1p-24F;
+}
+
+/* The difference of two uniforms is triangular; taking the one before as the second
+ * moves the noise up, where a horn carries least. */
+static float next_dither(struct dither *d) {
+	float now = next_uniform(d);
+	float noise = now - d->last;
+	d->last = now;
+	return noise;
+}
+
+static int32_t to_int(float value, float max) {
+	value = value > max ? max : value < -max - 1.0F ? -max - 1.0F : value;
+	return (int32_t)(value >= 0.0F ? value + 0.5F : value - 0.5F);
+}
+
+static void write_s16(const float *frames, size_t n, size_t step, unsigned char *to,
+		      struct dither *d) {
+	for (size_t i = 0; i < n; i++, to += step) {
+		int32_t v = to_int(frames[i] * 32768.0F + next_dither(d), 32767.0F);
+		int16_t narrow = (int16_t)v;
+		memcpy(to, &narrow, sizeof(narrow));
+	}
+}
+
+static void write_s24(const float *frames, size_t n, size_t step, size_t bytes,
+		      unsigned char *to, struct dither *d) {
+	for (size_t i = 0; i < n; i++, to += step) {
+		int32_t v = to_int(frames[i] * 8388608.0F + next_dither(d), 8388607.0F);
+		memcpy(to, &v, bytes);
+	}
+}
+
+static void write_s32(const float *frames, size_t n, size_t step, unsigned char *to) {
+	for (size_t i = 0; i < n; i++, to += step) {
+		/* A float has 24 bits: its own rounding is far above any dither here. */
+		double v = (double)frames[i] * 2147483648.0;
+		v = v > 2147483647.0    ? 2147483647.0
+		    : v < -2147483648.0 ? -2147483648.0
+					: v;
+		int32_t whole = (int32_t)v;
+		memcpy(to, &whole, sizeof(whole));
+	}
+}
+
+static void write_float(const float *frames, size_t n, size_t step, unsigned char *to) {
+	for (size_t i = 0; i < n; i++, to += step) {
+		float v = frames[i] > 1.0F ? 1.0F : frames[i] < -1.0F ? -1.0F : frames[i];
+		memcpy(to, &v, sizeof(v));
+	}
+}
+
+void mix_write(enum mix_format format, const float *frames, size_t n, int channel,
+	       int channels, void *to, struct dither *d) {
+	size_t bytes = mix_format_bytes(format);
+	size_t step = bytes * (size_t)channels;
+	unsigned char *at = (unsigned char *)to + bytes * (size_t)channel;
+	if (frames == NULL) {
+		for (size_t i = 0; i < n; i++, at += step) {
+			memset(at, 0, bytes);
+		}
+		return;
+	}
+	switch (format) {
+	case MIX_S16:
+		write_s16(frames, n, step, at, d);
+		break;
+	case MIX_S24_3:
+	case MIX_S24:
+		write_s24(frames, n, step, bytes, at, d);
+		break;
+	case MIX_S32:
+		write_s32(frames, n, step, at);
+		break;
+	case MIX_FLOAT:
+		write_float(frames, n, step, at);
+		break;
+	}
+}

@@ -1,0 +1,164 @@
+/* source.c - see source.h. */
+#include "source.h"
+
+#include "chime.h"
+#include "clip.h"
+#include "mix.h"
+
+#include <string.h>
+
+struct source {
+	const struct job *job;
+	int round; /* repeats done */
+	size_t part;
+	int64_t at; /* frames of this part done */
+	int64_t gap_left;
+	struct clip *clip; /* of this part */
+};
+
+static int check_part(const struct job_part *part, struct error *err) {
+	switch (part->kind) {
+	case JOB_PART_CLIP:
+		if (part->path == NULL ||
+		    !(part->gain_db >= -60.0 && part->gain_db <= 30.0)) {
+			return error_set(
+				err, EINVAL,
+				"a clip needs a path and a gain of -60 to 30 dB");
+		}
+		return 0;
+	case JOB_PART_CHIME:
+		if (part->path == NULL || !chime_known(part->path)) {
+			return error_set(err, EINVAL, "there is no chime '%s'",
+					 part->path != NULL ? part->path : "");
+		}
+		return 0;
+	case JOB_PART_SILENCE:
+		if (part->silence_ms < 0) {
+			return error_set(err, EINVAL,
+					 "a silence of %lld ms makes no sense",
+					 (long long)part->silence_ms);
+		}
+		return 0;
+	}
+	return error_set(err, EINVAL, "unknown kind of part (%d)", (int)part->kind);
+}
+
+static int check_job(const struct job *job, struct error *err) {
+	if (job->repeat < 1 || job->repeat > 100 || job->gap_ms < 0) {
+		return error_set(
+			err, EINVAL,
+			"a job repeats 1 to 100 times with a gap of 0 ms or more");
+	}
+	for (size_t i = 0; i < job->n_parts; i++) {
+		int rc = check_part(&job->parts[i], err);
+		if (rc < 0) {
+			return rc;
+		}
+	}
+	return 0;
+}
+
+int source_new(const struct job *job, struct source **ret, struct error *err) {
+	int rc = check_job(job, err);
+	if (rc < 0) {
+		return rc;
+	}
+	AUTO(source_free) struct source *s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		return error_set(err, ENOMEM, "no memory to play a job");
+	}
+	s->job = job;
+	*ret = MOVE(s);
+	return 0;
+}
+
+void source_free(struct source *s) {
+	if (s == NULL) {
+		return;
+	}
+	clip_free(s->clip);
+	free(s);
+}
+
+static int read_silence(int64_t left, float *frames, size_t n) {
+	size_t piece = left < (int64_t)n ? (size_t)left : n;
+	memset(frames, 0, piece * sizeof(*frames));
+	return (int)piece;
+}
+
+static int read_clip(struct source *s, const struct job_part *part, float *frames,
+		     size_t n, struct error *err) {
+	if (s->clip == NULL) {
+		int rc = clip_open(part->path, &s->clip, err);
+		if (rc < 0) {
+			return rc;
+		}
+	}
+	int got = clip_read(s->clip, frames, n, err);
+	float gain = mix_gain_of_db(part->gain_db);
+	for (int i = 0; i < got; i++) {
+		frames[i] *= gain;
+	}
+	return got;
+}
+
+static int read_part(struct source *s, float *frames, size_t n, struct error *err) {
+	const struct job_part *part = &s->job->parts[s->part];
+	switch (part->kind) {
+	case JOB_PART_CLIP:
+		return read_clip(s, part, frames, n, err);
+	case JOB_PART_CHIME:
+		return (int)chime_render(part->path, s->at, frames, n);
+	case JOB_PART_SILENCE:
+		return read_silence(part->silence_ms * (CLIP_RATE / 1000) - s->at, frames,
+				    n);
+	}
+	return 0;
+}
+
+/* False behind the last part of the last round. */
+static bool next_part(struct source *s) {
+	clip_free(s->clip);
+	s->clip = NULL;
+	s->at = 0;
+	if (++s->part < s->job->n_parts) {
+		return true;
+	}
+	if (s->round + 1 >= s->job->repeat) {
+		return false;
+	}
+	s->round++;
+	s->part = 0;
+	s->gap_left = s->job->gap_ms * (CLIP_RATE / 1000);
+	return true;
+}
+
+int source_read(struct source *s, float *frames, size_t n, struct error *err) {
+	while (s->part < s->job->n_parts) {
+		if (s->gap_left > 0) {
+			int got = read_silence(s->gap_left, frames, n);
+			s->gap_left -= got;
+			return got;
+		}
+		int got = read_part(s, frames, n, err);
+		if (got != 0) {
+			s->at += got > 0 ? got : 0;
+			return got;
+		}
+		if (!next_part(s)) {
+			break;
+		}
+	}
+	return 0;
+}
+
+int source_check(const struct job *job, struct error *err) {
+	int rc = check_job(job, err);
+	for (size_t i = 0; rc == 0 && i < job->n_parts; i++) {
+		if (job->parts[i].kind == JOB_PART_CLIP) {
+			AUTO(clip_free) struct clip *clip = NULL;
+			rc = clip_open(job->parts[i].path, &clip, err);
+		}
+	}
+	return rc;
+}

@@ -1,0 +1,453 @@
+/* engine_rig.c - see engine_rig.h. */
+#include "engine_rig.h"
+
+#include "audio/chime.h"
+#include "base/str.h"
+#include "tests/rig/alsa_clock.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <math.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SEGMENTS 256
+#define TEMPLATE 2048
+#define SINC 32 /* frames on either side */
+
+static int64_t now_ns(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+const char *rig_path(const struct rig *rig, const char *name) {
+	static char paths[8][2 * RIG_PATH];
+	static size_t next;
+	char *path = paths[next++ % 8];
+	snprintf(path, sizeof(paths[0]), "%s/%s", rig->dir, name);
+	return path;
+}
+
+const char *rig_pcm(const struct rig *rig, int64_t output) {
+	static char names[8][3 * RIG_PATH];
+	static size_t next;
+	char *name = names[next++ % 8];
+	if (rig->cards[output - 1].wav) {
+		snprintf(name, sizeof(names[0]), "wav:%s/out%d.wav", rig->dir,
+			 (int)output);
+	} else {
+		snprintf(name, sizeof(names[0]), "card%d", (int)output);
+	}
+	return name;
+}
+
+static void write_cards(const struct rig *rig) {
+	struct alsa_clock_card cards[RIG_OUTPUTS];
+	static char text[RIG_OUTPUTS][5][3 * RIG_PATH];
+	for (size_t i = 0; i < rig->n_cards; i++) {
+		const struct rig_card *c = &rig->cards[i];
+		size_t size = sizeof(text[i][0]);
+		snprintf(text[i][0], size, "card%d", (int)i + 1);
+		snprintf(text[i][1], size, "%s/out%d.raw", rig->dir, (int)i + 1);
+		snprintf(text[i][2], size, "%d", c->rate);
+		snprintf(text[i][3], size, "%d", c->channels);
+		text[i][4][0] = '\0';
+		if (c->more != NULL) {
+			const char *folder = strstr(c->more, "%s");
+			int before = folder != NULL ? (int)(folder - c->more)
+						    : (int)strlen(c->more);
+			snprintf(text[i][4], size, "%.*s%s%s", before, c->more,
+				 folder != NULL ? rig->dir : "",
+				 folder != NULL ? folder + 2 : "");
+		}
+		cards[i] = (struct alsa_clock_card){
+			.name = text[i][0],
+			.capture = text[i][1],
+			.rates = text[i][2],
+			.channels = text[i][3],
+			.more = text[i][4],
+		};
+	}
+	const char *conf = rig_path(rig, "asound.conf");
+	assert_int_equal(alsa_clock_conf(conf, ALSA_CLOCK_PLUGIN, cards, rig->n_cards),
+			 0);
+	assert_int_equal(setenv("ALSA_CONFIG_PATH", conf, 1), 0);
+}
+
+void rig_start(struct rig *rig, const struct rig_card *cards, size_t n, int buffer_ms) {
+	struct error err = {0};
+	*rig = (struct rig){.n_cards = n};
+	memcpy(rig->cards, cards, n * sizeof(*cards));
+	str_copy(rig->dir, sizeof(rig->dir), "/tmp/dalaba-engine-XXXXXX");
+	assert_non_null(mkdtemp(rig->dir));
+	write_cards(rig);
+	struct engine_config config = {.buffer_ms = buffer_ms};
+	if (engine_new(&config, &rig->engine, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct engine_output o = {
+			.id = (int64_t)i + 1,
+			.pcm = rig_pcm(rig, (int64_t)i + 1),
+			.rate = cards[i].rate,
+			.channels = cards[i].channels,
+		};
+		if (engine_output_set(rig->engine, &o, &err) < 0) {
+			fail_msg("%s", err.text);
+		}
+	}
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind,
+		      struct FTW *walk) {
+	(void)st;
+	(void)kind;
+	(void)walk;
+	return remove(path);
+}
+
+void rig_stop(struct rig *rig) {
+	engine_free(rig->engine);
+	rig->engine = NULL;
+	nftw(rig->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+void rig_zone(struct rig *rig, int64_t zone, int64_t output, int channel,
+	      double gain_db) {
+	struct error err = {0};
+	struct engine_zone z = {
+		.id = zone,
+		.output = output,
+		.channels = &channel,
+		.n_channels = 1,
+		.gain_db = gain_db,
+	};
+	if (engine_zone_set(rig->engine, &z, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+}
+
+static struct job *new_job(int64_t id, const int64_t *zones, size_t n,
+			   enum job_part_kind kind, const char *path) {
+	struct job *job = job_new(1, n);
+	assert_non_null(job);
+	job->id = id;
+	job->parts[0].kind = kind;
+	job->parts[0].path = strdup(path);
+	memcpy(job->zones, zones, n * sizeof(*zones));
+	return job;
+}
+
+struct job *rig_chime(int64_t id, const int64_t *zones, size_t n, int repeat) {
+	struct job *job = new_job(id, zones, n, JOB_PART_CHIME, CHIME_DEFAULT);
+	job->repeat = repeat;
+	return job;
+}
+
+struct job *rig_clip(int64_t id, const int64_t *zones, size_t n, const char *path) {
+	return new_job(id, zones, n, JOB_PART_CLIP, path);
+}
+
+void rig_submit(struct rig *rig, struct job *job) {
+	struct error err = {0};
+	if (engine_submit(rig->engine, job, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+}
+
+void rig_touch(const struct rig *rig, const char *name) {
+	int fd = open(rig_path(rig, name), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+void rig_remove(const struct rig *rig, const char *name) {
+	assert_int_equal(unlink(rig_path(rig, name)), 0);
+}
+
+/* ---- events ---- */
+
+static void take_events(struct rig *rig) {
+	while (rig->n_events < RIG_EVENTS &&
+	       engine_next_event(rig->engine, &rig->events[rig->n_events]) > 0) {
+		rig->n_events++;
+	}
+	assert_true(rig->n_events < RIG_EVENTS);
+}
+
+static bool fits(const struct engine_event *e, enum engine_event_kind kind, int64_t job,
+		 int64_t zone, int64_t output) {
+	return e->kind == kind && (job == 0 || e->job == job) &&
+	       (zone == 0 || e->zone == zone) && (output == 0 || e->output == output);
+}
+
+static const struct engine_event *wait_event(struct rig *rig, enum engine_event_kind kind,
+					     int64_t job, int64_t zone, int64_t output,
+					     double seconds) {
+	int64_t end_ns = now_ns() + (int64_t)(seconds * 1e9);
+	size_t seen = 0;
+	for (;;) {
+		take_events(rig);
+		for (; seen < rig->n_events; seen++) {
+			if (fits(&rig->events[seen], kind, job, zone, output)) {
+				return &rig->events[seen];
+			}
+		}
+		int64_t rest_ms = (end_ns - now_ns()) / 1000000;
+		if (rest_ms <= 0) {
+			return NULL;
+		}
+		struct pollfd fd = {.fd = engine_event_fd(rig->engine), .events = POLLIN};
+		(void)poll(&fd, 1, (int)rest_ms);
+	}
+}
+
+const struct engine_event *rig_wait(struct rig *rig, enum engine_event_kind kind,
+				    int64_t job, int64_t zone, double seconds) {
+	return wait_event(rig, kind, job, zone, 0, seconds);
+}
+
+const struct engine_event *rig_wait_output(struct rig *rig, enum engine_event_kind kind,
+					   int64_t output, double seconds) {
+	return wait_event(rig, kind, 0, 0, output, seconds);
+}
+
+void rig_run(struct rig *rig, double seconds) {
+	(void)wait_event(rig, ENGINE_JOB_ENDED, INT64_MAX, 0, 0, seconds);
+}
+
+size_t rig_count(const struct rig *rig, enum engine_event_kind kind, int64_t job,
+		 int64_t zone) {
+	size_t n = 0;
+	for (size_t i = 0; i < rig->n_events; i++) {
+		n += fits(&rig->events[i], kind, job, zone, 0);
+	}
+	return n;
+}
+
+/* ---- what was heard ---- */
+
+static char *read_all(const char *path, size_t *n) {
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		fail_msg("cannot open %s", path);
+	}
+	assert_int_equal(fstat(fd, &st), 0);
+	char *bytes = malloc((size_t)st.st_size + 1);
+	assert_non_null(bytes);
+	assert_int_equal(read(fd, bytes, (size_t)st.st_size), st.st_size);
+	close(fd);
+	*n = (size_t)st.st_size;
+	return bytes;
+}
+
+static void take_frames(const char *bytes, size_t n, int channel, int channels,
+			float *to) {
+	for (size_t i = 0; i < n; i++) {
+		int16_t v = 0;
+		memcpy(&v, bytes + 2 * (i * (size_t)channels + (size_t)channel),
+		       sizeof(v));
+		to[i] = (float)v / 32768.0F;
+	}
+}
+
+static struct heard heard_wav(const struct rig *rig, int64_t output, int channel) {
+	size_t size = 0;
+	char *bytes = read_all(rig_pcm(rig, output) + strlen("wav:"), &size);
+	uint16_t channels = 0;
+	uint32_t rate = 0;
+	uint32_t data = 0;
+	assert_true(size >= 44);
+	memcpy(&channels, bytes + 22, 2);
+	memcpy(&rate, bytes + 24, 4);
+	memcpy(&data, bytes + 40, 4);
+	assert_true(data <= size - 44);
+	struct heard h = {.rate = (int)rate, .n = data / (2U * channels)};
+	h.frames = calloc(h.n + 1, sizeof(*h.frames));
+	assert_non_null(h.frames);
+	take_frames(bytes + 44, h.n, channel, channels, h.frames);
+	free(bytes);
+	return h;
+}
+
+static struct heard heard_card(const struct rig *rig, int64_t output, int channel) {
+	static struct alsa_clock_segment segments[SEGMENTS];
+	char name[32];
+	size_t size = 0;
+	snprintf(name, sizeof(name), "out%d.raw", (int)output);
+	const char *path = rig_path(rig, name);
+	int n = alsa_clock_segments(path, segments, SEGMENTS);
+	assert_true(n > 0 && n < SEGMENTS);
+	char *bytes = read_all(path, &size);
+	int channels = segments[0].channels;
+	struct heard h = {.rate = segments[0].rate, .start_ns = segments[0].start_ns};
+	for (int i = 0; i < n; i++) {
+		const struct alsa_clock_segment *s = &segments[i];
+		size_t end = i + 1 < n ? (size_t)segments[i + 1].offset : size;
+		size_t frames = (end - (size_t)s->offset) / (2U * (size_t)channels);
+		double at = (double)(s->start_ns - h.start_ns) * h.rate / 1e9;
+		size_t from = (size_t)llround(at);
+		from = from < h.n ? h.n : from;
+		float *grown = realloc(h.frames, (from + frames + 1) * sizeof(*grown));
+		assert_non_null(grown);
+		h.frames = grown;
+		memset(h.frames + h.n, 0, (from - h.n) * sizeof(*grown));
+		take_frames(bytes + s->offset, frames, channel, channels,
+			    h.frames + from);
+		h.n = from + frames;
+	}
+	free(bytes);
+	return h;
+}
+
+struct heard rig_heard(const struct rig *rig, int64_t output, int channel) {
+	return rig->cards[output - 1].wav ? heard_wav(rig, output, channel)
+					  : heard_card(rig, output, channel);
+}
+
+float *rig_chime_frames(int repeat, size_t *n) {
+	size_t length = (size_t)chime_frames(CHIME_DEFAULT);
+	float *frames = calloc(length * (size_t)repeat, sizeof(*frames));
+	assert_non_null(frames);
+	for (int i = 0; i < repeat; i++) {
+		assert_int_equal(chime_render(CHIME_DEFAULT, 0,
+					      frames + length * (size_t)i, length),
+				 length);
+	}
+	*n = length * (size_t)repeat;
+	return frames;
+}
+
+float rig_peak(const struct heard *heard, size_t from, size_t to) {
+	float peak = 0.0F;
+	for (size_t i = from; i < to && i < heard->n; i++) {
+		peak = fmaxf(peak, fabsf(heard->frames[i]));
+	}
+	return peak;
+}
+
+/* ---- comparing ---- */
+
+/* Value of the band-limited signal between its frames: Blackman-Harris windowed sinc. */
+static double value_at(const float *x, size_t n, double at) {
+	int64_t whole = (int64_t)floor(at);
+	double part = at - (double)whole;
+	if (part < 1e-9) {
+		return whole >= 0 && whole < (int64_t)n ? (double)x[whole] : 0.0;
+	}
+	double sum = 0.0;
+	double sine = sin(M_PI * part) / M_PI;
+	for (int64_t k = -SINC + 1; k <= SINC; k++) {
+		int64_t i = whole + k;
+		if (i < 0 || i >= (int64_t)n) {
+			continue;
+		}
+		double d = (double)k - part;
+		double w = (d + SINC) / (2.0 * SINC);
+		double window = 0.35875 - 0.48829 * cos(2 * M_PI * w) +
+				0.14128 * cos(4 * M_PI * w) - 0.01168 * cos(6 * M_PI * w);
+		sum += (double)x[i] * window * ((k & 1) != 0 ? 1.0 : -1.0) * sine / -d *
+		       -1.0;
+	}
+	return sum;
+}
+
+struct fit {
+	double snr_db;
+	double gain;
+};
+
+/* How well wanted, put at `frame` of what was heard, explains it; every `step`th frame.
+ */
+static struct fit fit_at(const struct heard *h, const float *wanted, size_t n,
+			 double frame, size_t step) {
+	double ratio = 48000.0 / h->rate;
+	int64_t first = (int64_t)ceil(frame);
+	int64_t last = (int64_t)floor(frame + (double)n / ratio);
+	double xy = 0.0;
+	double xx = 0.0;
+	double yy = 0.0;
+	for (int64_t i = first > 0 ? first : 0; i < last; i += (int64_t)step) {
+		double x = value_at(wanted, n, ((double)i - frame) * ratio);
+		double y = i < (int64_t)h->n ? (double)h->frames[i] : 0.0;
+		xy += x * y;
+		xx += x * x;
+		yy += y * y;
+	}
+	struct fit f = {-120.0, 0.0};
+	if (xx > 0.0 && yy > 0.0) {
+		f.gain = xy / xx;
+		double error = yy - xy * xy / xx;
+		f.snr_db = 10.0 * log10(yy / (error > yy * 1e-15 ? error : yy * 1e-15));
+	}
+	return f;
+}
+
+/* The whole frame at which a loud piece of wanted fits best. */
+static double find_frame(const struct heard *h, const float *wanted, size_t n) {
+	double ratio = 48000.0 / h->rate;
+	size_t loud = 0;
+	float peak = 0.0F;
+	for (size_t i = 0; i + (size_t)(TEMPLATE * ratio) + 2 < n; i++) {
+		if (fabsf(wanted[i]) > peak) {
+			peak = fabsf(wanted[i]);
+			loud = i;
+		}
+	}
+	float piece[TEMPLATE];
+	double energy = 0.0;
+	for (size_t i = 0; i < TEMPLATE; i++) {
+		piece[i] = (float)value_at(wanted, n, (double)loud + (double)i * ratio);
+		energy += (double)piece[i] * (double)piece[i];
+	}
+	double best = -1.0;
+	double at = 0.0;
+	for (size_t i = 0; i + TEMPLATE < h->n; i++) {
+		float xy = 0.0F;
+		float yy = 1e-9F;
+		if (h->frames[i] == 0.0F && h->frames[i + TEMPLATE / 2] == 0.0F) {
+			continue;
+		}
+		for (size_t k = 0; k < TEMPLATE; k++) {
+			xy += piece[k] * h->frames[i + k];
+			yy += h->frames[i + k] * h->frames[i + k];
+		}
+		double fit = (double)xy / sqrt((double)yy * energy);
+		if (fit > best + 1e-6) {
+			best = fit;
+			at = (double)i;
+		}
+	}
+	return at - (double)loud / ratio;
+}
+
+struct match rig_match(const struct heard *heard, const float *wanted, size_t n) {
+	double middle = find_frame(heard, wanted, n);
+	double step = 0.5;
+	size_t every = n > 20000 ? n / 10000 : 1;
+	struct fit best = fit_at(heard, wanted, n, middle, every);
+	while (step > 1e-4) {
+		struct fit left = fit_at(heard, wanted, n, middle - step, every);
+		struct fit right = fit_at(heard, wanted, n, middle + step, every);
+		if (left.snr_db > best.snr_db && left.snr_db >= right.snr_db) {
+			best = left;
+			middle -= step;
+		} else if (right.snr_db > best.snr_db) {
+			best = right;
+			middle += step;
+		} else {
+			step /= 2;
+		}
+	}
+	best = fit_at(heard, wanted, n, middle, 1);
+	return (struct match){.frame = middle, .snr_db = best.snr_db, .gain = best.gain};
+}
