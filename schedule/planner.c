@@ -21,8 +21,8 @@ struct plan_entry {
 struct planner {
 	const struct tz *tz;
 	const struct calendar *calendar;
-	int64_t mark_us; /* the latest due given out, or what it began with */
-	int64_t now_us;  /* of the last reset */
+	int64_t base_us; /* what it began with, at first or at the last reset */
+	int64_t mark_us; /* the latest due given out, or the base */
 	struct plan_entry **heap;
 	size_t n;
 	size_t size;
@@ -134,7 +134,9 @@ static int64_t later(int64_t a, int64_t b) {
 /* Puts the entry where its next due belongs, or out of the heap. */
 static void plan(struct planner *p, struct plan_entry *e) {
 	heap_remove(p, e);
-	int64_t after_us = later(later(planner_mark(p), e->since_us), e->given_us);
+	/* Not after the mark: dues are taken some seconds early, and a schedule that is
+	 * saved in these seconds may be due before the latest that was given out. */
+	int64_t after_us = later(later(p->base_us, e->since_us), e->given_us);
 	if (e->from_us != TIME_NONE) {
 		after_us = later(after_us, e->from_us - 1);
 	}
@@ -154,6 +156,7 @@ int planner_new(const struct tz *tz, const struct calendar *calendar, int64_t ma
 	}
 	p->tz = tz;
 	p->calendar = calendar;
+	p->base_us = mark_us;
 	p->mark_us = mark_us;
 	*ret = p;
 	return 0;
@@ -251,7 +254,8 @@ int planner_take(struct planner *p, int64_t until_us, struct planned *ret) {
 	return 1;
 }
 
-/* Of several due at the same instant some may still be here: it is not dealt with yet. */
+/* One that is due no later may still be here, at the same instant or saved since: that
+ * time is not dealt with yet. */
 int64_t planner_mark(const struct planner *p) {
 	if (p->n > 0 && p->heap[0]->due_us <= p->mark_us) {
 		return p->heap[0]->due_us - 1;
@@ -259,28 +263,34 @@ int64_t planner_mark(const struct planner *p) {
 	return p->mark_us;
 }
 
+struct fresh {
+	struct planner *p;
+	int64_t now_us;
+};
+
 static void plan_anew(const void *node, VISIT which, void *arg) {
-	struct planner *p = arg;
+	const struct fresh *fresh = arg;
 	if (which == preorder || which == endorder) {
 		return;
 	}
 	struct plan_entry *e = *(struct plan_entry *const *)node;
 	e->given_us = TIME_NONE;
 	/* Saved under a clock that ran ahead: it must not wait for that time. */
-	e->since_us = e->since_us < p->now_us ? e->since_us : p->now_us;
-	plan(p, e);
+	e->since_us = e->since_us < fresh->now_us ? e->since_us : fresh->now_us;
+	plan(fresh->p, e);
 }
 
 void planner_reset(struct planner *p, const struct tz *tz, int64_t mark_us,
 		   int64_t now_us) {
 	p->tz = tz;
-	p->now_us = now_us;
+	p->base_us = mark_us;
 	p->mark_us = mark_us;
 	for (size_t i = 0; i < p->n; i++) {
 		p->heap[i]->place = NOT_IN_HEAP;
 	}
 	p->n = 0;
-	twalk_r(p->by_id, plan_anew, p);
+	struct fresh fresh = {p, now_us};
+	twalk_r(p->by_id, plan_anew, &fresh);
 }
 
 size_t planner_count(const struct planner *p) {

@@ -23,10 +23,11 @@ int planner_new(const struct tz *tz, const struct calendar *calendar, int64_t ma
 void planner_free(struct planner *p); /* NULL is fine */
 DEFINE_AUTO(struct planner *, planner_free)
 
-/* Adds or replaces a schedule; only dues after max(watermark, since_us) count (since_us:
- * when it was saved or enabled, so that a new schedule is not found late for yesterday;
- * TIME_NONE where it stood before the start). A disabled one is taken out. -EINVAL: its
- * rule. */
+/* Adds or replaces a schedule; only dues after since_us (when it was saved or enabled, so
+ * that a new schedule is not found late for yesterday; TIME_NONE where it stood before)
+ * and after the mark of planner_new or the last reset count. None that was given out
+ * comes again, unless the schedule was taken out in between: its run's claim is refused
+ * then. A disabled one is taken out. -EINVAL: its rule. */
 int planner_put(struct planner *p, const struct schedule *schedule, int64_t since_us,
 		struct error *err);
 void planner_remove(struct planner *p, int64_t schedule);
@@ -35,8 +36,10 @@ void planner_remove(struct planner *p, int64_t schedule);
  * it. */
 int planner_peek(const struct planner *p, struct planned *ret);
 /* Takes the earliest where it is due at or before until_us: returns 1 and moves that
- * schedule on to its next, else 0. The watermark becomes its due time. */
+ * schedule on to its next, else 0. */
 int planner_take(struct planner *p, int64_t until_us, struct planned *ret);
+/* The watermark: every due at or before it was given out. It goes back where a schedule
+ * is put that is due before the latest one taken. */
 int64_t planner_mark(const struct planner *p);
 /* After a clock step or a change of zone: computes every due anew after mark_us. now_us
  * is what the clock says now: a schedule that was saved later than that (by a clock that

@@ -123,14 +123,18 @@ static bool take_char(struct scan *s, char c) {
 	return true;
 }
 
+static int scan_unwanted(const struct scan *s, const char *wanted, struct error *err) {
+	int len = scan_excerpt(s);
+	return len == 0 ? scan_error(s, s->at, err, "%s", wanted)
+			: scan_error(s, s->at, err, "%s, not '%.*s'", wanted, len, s->at);
+}
+
 static int take_date(struct scan *s, int *year, int *month, int *day, struct error *err) {
 	const char *from = s->at;
 	if (!(take_digits(s, 4, year) && take_char(s, '-') && take_digits(s, 2, month) &&
 	      take_char(s, '-') && take_digits(s, 2, day))) {
 		s->at = from;
-		return scan_error(s, from, err,
-				  "a date is wanted here, as 2026-12-01, not '%.*s'",
-				  scan_excerpt(s), from);
+		return scan_unwanted(s, "a date is wanted here, as 2026-12-01", err);
 	}
 	if (*year < 1970 || *month < 1 || *month > 12 || *day < 1 ||
 	    *day > civil_month_days(*year, *month)) {
@@ -163,10 +167,8 @@ static int take_time(struct scan *s, struct civil *ret, struct error *err) {
 	}
 	if (!good) {
 		s->at = from;
-		return scan_error(
-			s, from, err,
-			"a time is wanted here, as 08:00 or 08:00:30, not '%.*s'",
-			scan_excerpt(s), from);
+		return scan_unwanted(s, "a time is wanted here, as 08:00 or 08:00:30",
+				     err);
 	}
 	if (ret->hour > 23 || ret->minute > 59 || ret->second > 59) {
 		return scan_error(

@@ -46,8 +46,9 @@ static int unknown_word(const struct scan *s, const struct field *f, struct erro
 			  f->names[f->max - f->min - (f->max == 7)]);
 }
 
-/* A number or a name. A range that ends with Sunday means 7: sat-sun. */
-static int take_value(struct scan *s, const struct field *f, bool range_end, int *ret,
+/* A number or a name. Sunday as the end of a range that begins after `begin` means 7:
+ * sat-sun. */
+static int take_value(struct scan *s, const struct field *f, int begin, int *ret,
 		      struct error *err) {
 	size_t len = 0;
 	while ((s->at[len] | 0x20) >= 'a' && (s->at[len] | 0x20) <= 'z') {
@@ -56,7 +57,7 @@ static int take_value(struct scan *s, const struct field *f, bool range_end, int
 	for (int i = 0; len > 0 && f->names[i] != NULL; i++) {
 		if (scan_word_is(s, len, f->names[i])) {
 			s->at += len;
-			*ret = range_end && f->max == 7 && i == 0 ? 7 : f->min + i;
+			*ret = f->max == 7 && i == 0 && begin > 0 ? 7 : f->min + i;
 			return 0;
 		}
 	}
@@ -108,12 +109,12 @@ static int take_element(struct scan *s, const struct field *f, uint64_t *mask,
 	if (*s->at == '*') {
 		s->at++;
 	} else {
-		int rc = take_value(s, f, false, &from, err);
+		int rc = take_value(s, f, 0, &from, err);
 		to = from;
 		single = *s->at != '-';
 		if (rc == 0 && !single) {
 			s->at++;
-			rc = take_value(s, f, true, &to, err);
+			rc = take_value(s, f, from, &to, err);
 		}
 		if (rc < 0) {
 			return rc;

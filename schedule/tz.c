@@ -300,7 +300,8 @@ static int64_t posix_day_s(const struct posix_day *d, int year) {
 
 static int add_cycle(struct tz *tz, const struct posix_tz *posix, int first_year) {
 	int64_t last_s = tz->n > 0 ? tz->changes[tz->n - 1].at_s : INT64_MIN;
-	for (int year = first_year; year <= first_year + 400; year++) {
+	/* A year more than the cycle has: the first may be half the file's. */
+	for (int year = first_year; year <= first_year + 401; year++) {
 		struct change on = {posix_day_s(&posix->begin, year) - posix->standard_s,
 				    posix->saving_s};
 		struct change off = {posix_day_s(&posix->end, year) - posix->saving_s,
@@ -311,14 +312,20 @@ static int add_cycle(struct tz *tz, const struct posix_tz *posix, int first_year
 			order[1] = &on;
 		}
 		for (int i = 0; i < 2; i++) {
-			if (order[i]->at_s > last_s &&
-			    change_add(tz, order[i]->at_s, order[i]->offset_s) < 0) {
+			if (order[i]->at_s <= last_s) {
+				continue;
+			}
+			/* Saving all the year round: it ends as it begins again. */
+			if (tz->n > 0 && tz->changes[tz->n - 1].at_s == order[i]->at_s) {
+				tz->n--;
+			}
+			if (change_add(tz, order[i]->at_s, order[i]->offset_s) < 0) {
 				return -ENOMEM;
 			}
 		}
 	}
 	tz->repeats = true;
-	tz->end_s = civil_to_days(first_year + 400, 12, 31) * DAY_S;
+	tz->end_s = civil_to_days(first_year + 401, 12, 31) * DAY_S;
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 #define DAY (24 * HOUR)
 #define START 1767225600000000LL /* 2026-01-01 00:00 UTC */
 #define SCHEDULES 40
+#define LEAD (90 * SECOND) /* dues are taken that early */
 
 static const char *const rules[] = {
 	"* * * * *",  "*/7 * * * *",       "0 8 * * *",        "0 8 * * mon",
@@ -41,6 +42,7 @@ static unsigned new_seed(void) {
 struct model_entry {
 	bool there;
 	struct rule *rule;
+	int64_t given_us; /* the latest given out */
 	int64_t after_us; /* dues at or before are past */
 	int64_t until_us;
 };
@@ -99,13 +101,15 @@ static void put(struct model *m, int64_t id, int64_t now_us) {
 	s.until_us = random() % 3 == 0 ? now_us + random() % 5 * DAY : TIME_NONE;
 	struct error err = {0};
 	assert_int_equal(planner_put(m->planner, &s, now_us, &err), 0);
+	int64_t given_us = m->entries[id].there ? m->entries[id].given_us : TIME_NONE;
 	drop(m, id);
 	if (s.enabled) {
 		struct model_entry *e = &m->entries[id];
 		assert_int_equal(rule_parse(rule, &e->rule, &err), 0);
 		e->there = true;
 		e->until_us = s.until_us;
-		e->after_us = later(now_us, m->mark_us);
+		e->given_us = given_us;
+		e->after_us = later(now_us, given_us);
 		if (s.from_us != TIME_NONE) {
 			e->after_us = later(e->after_us, s.from_us - 1);
 		}
@@ -122,6 +126,7 @@ static void take(struct model *m, int64_t until_us) {
 		assert_int_equal(got.schedule, wanted.schedule);
 		assert_true(got.due_us <= until_us && got.due_us > START - DAY);
 		m->entries[got.schedule].after_us = got.due_us;
+		m->entries[got.schedule].given_us = got.due_us;
 		m->mark_us = later(m->mark_us, got.due_us);
 		/* Everything up to the mark was given out. */
 		assert_true(planner_mark(m->planner) <= m->mark_us);
@@ -153,8 +158,7 @@ static void the_plan_is_that_of_a_patient_clerk(void **state) {
 			break;
 		default:
 			now_us += random() % (2 * HOUR);
-			take(&m, now_us);
-			/* The mark follows the dues alone; what was passed over is. */
+			take(&m, now_us + LEAD);
 			break;
 		}
 		check_first(&m);
@@ -195,6 +199,27 @@ static void several_at_once_come_out_one_by_one(void **state) {
 	}
 	assert_int_equal(planner_take(p, START + 8 * HOUR, &got), 0);
 	assert_int_equal(planner_count(p), 3);
+}
+
+static void one_saved_while_others_are_handed_over_is_not_skipped(void **state) {
+	(void)state;
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(planner_free) struct planner *p = NULL;
+	assert_int_equal(tz_load("UTC", &tz, NULL), 0);
+	assert_int_equal(planner_new(tz, NULL, START, &p, NULL), 0);
+	assert_int_equal(put_rule(p, 1, "0 8 * * *", START), 0);
+	struct planned got;
+	assert_int_equal(planner_take(p, START + 8 * HOUR, &got), 1);
+	assert_int_equal(planner_mark(p), START + 8 * HOUR);
+	/* Three seconds before eight, when that of the first was taken already. */
+	int64_t now_us = START + 8 * HOUR - 3 * SECOND;
+	assert_int_equal(put_rule(p, 2, "0 8 * * *", now_us), 0);
+	assert_int_equal(put_rule(p, 1, "0 8,9 * * *", now_us), 0);
+	assert_int_equal(planner_mark(p), START + 8 * HOUR - 1);
+	assert_int_equal(planner_take(p, START + 8 * HOUR, &got), 1);
+	assert_int_equal(got.schedule, 2);
+	assert_int_equal(planner_take(p, START + 8 * HOUR, &got), 0);
+	assert_int_equal(planner_mark(p), START + 8 * HOUR);
 }
 
 static void a_step_back_gives_out_again_and_hides_nothing(void **state) {
@@ -260,6 +285,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_plan_is_that_of_a_patient_clerk),
 		cmocka_unit_test(several_at_once_come_out_one_by_one),
+		cmocka_unit_test(one_saved_while_others_are_handed_over_is_not_skipped),
 		cmocka_unit_test(a_step_back_gives_out_again_and_hides_nothing),
 		cmocka_unit_test(a_bad_rule_leaves_the_old_one),
 		cmocka_unit_test(a_hundred_thousand_schedules),
