@@ -340,18 +340,15 @@ static int add_footer(struct tz *tz, const char *text, struct error *err) {
 			"time zone '%s' ends in '%s', which is not a POSIX TZ rule",
 			tz->name, text);
 	}
-	int year = 1970;
-	if (tz->n > 0) {
+	int year = 1900;
+	if (tz->n == 0) {
+		tz->first_offset_s = posix.standard_s; /* the footer is all there is */
+	} else {
 		struct civil last;
 		tz_to_civil(tz, tz->changes[tz->n - 1].at_s, &last);
 		year = last.year;
 	}
-	int rc = 0;
-	if (posix.saves) {
-		rc = add_cycle(tz, &posix, year);
-	} else if (tz->n == 0) {
-		tz->first_offset_s = posix.standard_s;
-	}
+	int rc = posix.saves ? add_cycle(tz, &posix, year) : 0;
 	return rc < 0 ? error_set(err, ENOMEM, "no memory for time zone '%s'", tz->name)
 		      : 0;
 }

@@ -48,6 +48,12 @@ static unsigned new_seed(void) {
 	return seed;
 }
 
+/* The C library reads TZ anew. */
+static void libc_zone(const char *name) {
+	setenv("TZ", name, 1);
+	tzset();
+}
+
 static int64_t random_between(int64_t low, int64_t high) {
 	uint64_t r = (uint64_t)random() << 31 ^ (uint64_t)random();
 	return low + (int64_t)(r % (uint64_t)(high - low));
@@ -61,8 +67,7 @@ static void local_time_is_the_c_librarys(void **state) {
 		struct error err = {0};
 		assert_int_equal(tz_load(zones[z], &tz, &err), 0);
 		assert_string_equal(tz_name(tz), zones[z]);
-		setenv("TZ", zones[z], 1);
-		tzset();
+		libc_zone(zones[z]);
 		for (int i = 0; i < 20000; i++) {
 			/* From 1970 to 2400: far beyond the table of any file. */
 			time_t at = random_between(0, 13569465600);
@@ -91,6 +96,68 @@ static void local_time_is_the_c_librarys(void **state) {
 	}
 	unsetenv("TZ");
 	tzset();
+}
+
+/* A zone that is nothing but its footer. */
+static struct tz *zone_of_footer(const char *footer) {
+	static const unsigned char header[44] = {
+		'T', 'Z', 'i', 'f', '2', [39] = 1 /* type */, [43] = 1 /* character */};
+	unsigned char bytes[256] = {0};
+	size_t len = 0;
+	for (int block = 0; block < 2; block++) {
+		memcpy(bytes + len, header, sizeof(header));
+		len += sizeof(header) + 7; /* the type's six bytes and the character */
+	}
+	len += (size_t)snprintf((char *)bytes + len, sizeof(bytes) - len, "\n%s\n",
+				footer);
+	struct tz *tz = NULL;
+	struct error err = {0};
+	if (tz_parse(bytes, len, footer, &tz, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+	return tz;
+}
+
+static void footers_are_read_as_the_c_library_reads_them(void **state) {
+	(void)state;
+	static const char *const footers[] = {
+		"CST-8",
+		"EST5EDT,M3.2.0,M11.1.0",
+		"<+0330>-3:30<+0430>,J79/24,J263/24",
+		"IST-2IDT,M3.4.4/26,M10.5.0",
+		"<-02>2<-01>,M3.5.0/-1,M10.5.0/0",
+		"<+1030>-10:30<+11>-11,M10.1.0,M4.1.0",
+		"IST-1GMT0,M10.5.0,M3.5.0/1",
+		"AAA-5BBB,59,299/3",
+		"AAA3BBB,J60,J300/23:30:15",
+	};
+	srandom(new_seed());
+	for (size_t f = 0; f < LENGTH(footers); f++) {
+		AUTO(tz_free) struct tz *tz = zone_of_footer(footers[f]);
+		libc_zone(footers[f]);
+		for (int i = 0; i < 20000; i++) {
+			time_t at = random_between(86400, 32503680000); /* to 3000 */
+			struct tm tm;
+			localtime_r(&at, &tm);
+			if (tz_offset_s(tz, at) != tm.tm_gmtoff) {
+				fail_msg("%s at %lld: offset %d, the C library has %ld",
+					 footers[f], (long long)at, tz_offset_s(tz, at),
+					 tm.tm_gmtoff);
+			}
+		}
+	}
+	unsetenv("TZ");
+	tzset();
+}
+
+/* RFC 8536, 3.3.1 has this example; the C library itself stumbles at new year. */
+static void saving_may_last_all_the_year(void **state) {
+	(void)state;
+	AUTO(tz_free) struct tz *tz = zone_of_footer("XXX3EDT4,0/0,J365/23");
+	for (int64_t day = civil_to_days(1971, 1, 1); day < civil_to_days(2800, 1, 1);
+	     day++) {
+		assert_int_equal(tz_offset_s(tz, day * 86400 + 9000), -4 * 3600);
+	}
 }
 
 static void later_on_the_clock_is_never_earlier(void **state) {
@@ -238,6 +305,8 @@ static void times_as_text(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(local_time_is_the_c_librarys),
+		cmocka_unit_test(footers_are_read_as_the_c_library_reads_them),
+		cmocka_unit_test(saving_may_last_all_the_year),
 		cmocka_unit_test(later_on_the_clock_is_never_earlier),
 		cmocka_unit_test(days_go_both_ways),
 		cmocka_unit_test(zones_that_are_none),
