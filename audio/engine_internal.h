@@ -17,10 +17,14 @@
 #include <pthread.h>
 
 #define ENGINE_JOBS_MAX 64
-#define ENGINE_BLOCK 480               /* source frames mixed at a time: 10 ms */
-#define ENGINE_PREROLL 2400            /* source frames replayed before a jump: 50 ms */
-#define ENGINE_RAMP_MS 5               /* the shortest fade at a cut */
-#define ENGINE_GLIDE_MS 20             /* of a zone's gain */
+#define ENGINE_BLOCK 480    /* source frames mixed at a time: 10 ms */
+#define ENGINE_PREROLL 2400 /* source frames replayed before a jump: 50 ms */
+#define ENGINE_RAMP_MS 5    /* the shortest fade at a cut */
+#define ENGINE_GLIDE_MS 20  /* of a zone's gain */
+/* Of SCHED_FIFO. Low among those that are real-time: what moves the bytes of the devices
+ * in the kernel goes first. */
+#define ENGINE_PRIORITY_OUTPUT 12
+#define ENGINE_PRIORITY_READER 10
 #define ENGINE_STUCK_NS 3000000000LL   /* an output thread that does not come round */
 #define ENGINE_STARVED_NS 5000000000LL /* without a frame from the reader */
 /* From a job that is ready to its first frame: what all its outputs need to wake, to take
@@ -31,6 +35,9 @@
 int64_t engine_now_ns(void);
 void engine_wake(int fd); /* of an eventfd */
 void engine_drain(int fd);
+/* The calling thread, where the system lets it (RLIMIT_RTPRIO), goes before all ordinary
+ * ones. 0 or an errno. */
+int engine_be_urgent(int priority);
 
 /* ---- a job inside the engine ---- */
 
@@ -264,6 +271,7 @@ struct output {
 	struct tap *taps;
 	struct tap *leaving_taps;
 	struct strip *leaving_strips;
+	int urgent_error;           /* why it is not real-time, 0 where it is */
 	struct engine_event report; /* fault or ok, to be sent */
 	bool report_due;
 	char fault[ENGINE_TEXT_SIZE]; /* told; "" while well */

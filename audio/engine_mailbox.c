@@ -6,6 +6,7 @@
 
 #include <sys/eventfd.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <time.h>
 
 #define COMMANDS 256
@@ -28,6 +29,11 @@ void engine_drain(int fd) {
 	uint64_t count = 0;
 	ssize_t done = read(fd, &count, sizeof(count));
 	(void)done;
+}
+
+int engine_be_urgent(int priority) {
+	struct sched_param p = {.sched_priority = priority};
+	return pthread_setschedparam(pthread_self(), SCHED_FIFO, &p);
 }
 
 int mailbox_init(struct mailbox *m, int event_fd) {

@@ -149,9 +149,15 @@ static void open_device(struct output *o) {
 		return;
 	}
 	char text[ENGINE_TEXT_SIZE];
-	snprintf(text, sizeof(text), "'%s' plays %s, %d Hz, %d channels, buffer %lld ms",
-		 o->config->pcm, mix_format_name(p->format), p->rate, p->channels,
-		 (long long)(p->buffer_frames * 1000 / p->rate));
+	char urgent[96] = "";
+	if (o->urgent_error != 0) {
+		snprintf(urgent, sizeof(urgent), "; without real-time priority (%s)",
+			 strerror(o->urgent_error));
+	}
+	snprintf(text, sizeof(text),
+		 "'%s' plays %s, %d Hz, %d channels, buffer %lld ms%s", o->config->pcm,
+		 mix_format_name(p->format), p->rate, p->channels,
+		 (long long)(p->buffer_frames * 1000 / p->rate), urgent);
 	o->failures = 0;
 	o->fault[0] = '\0';
 	tell(o, ENGINE_OUTPUT_OK, text);
@@ -486,6 +492,7 @@ static void leave(struct output *o) {
 
 void *output_run(void *output) {
 	struct output *o = output;
+	o->urgent_error = engine_be_urgent(ENGINE_PRIORITY_OUTPUT);
 	for (;;) {
 		take_commands(o);
 		int64_t now_ns = engine_now_ns();

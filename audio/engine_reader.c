@@ -16,6 +16,7 @@
 #define HURRY 14400           /* the fastest output is this near to running out */
 #define AHEAD_MS 800          /* decoded beyond what the devices have queued */
 #define ROUND_NS 100000000LL  /* between rounds while something plays */
+#define BREATH_NS 100000LL    /* between rounds while there is work */
 #define WATCH_NS 1000000000LL /* between looks at the outputs */
 
 enum reader_phase {
@@ -236,6 +237,9 @@ static bool ordered_to_quit(const struct reader *r) {
 
 void *reader_run(void *reader) {
 	struct reader *r = reader;
+	/* It goes before ordinary threads like those it feeds; without, it only is later.
+	 */
+	(void)engine_be_urgent(ENGINE_PRIORITY_READER);
 	while (!ordered_to_quit(r)) {
 		bool more = false;
 		take_commands(r);
@@ -253,9 +257,9 @@ void *reader_run(void *reader) {
 			watch(r, now_ns);
 		}
 		flush(r);
-		if (!more) {
-			sleep_for(r, rest_ns(r));
-		}
+		/* Even with work left it lets go of the processor between rounds:
+		 * real-time threads that do not are killed (RLIMIT_RTTIME). */
+		sleep_for(r, more ? BREATH_NS : rest_ns(r));
 	}
 	for (struct track *t = r->tracks; t != NULL; t = t->reader_next) {
 		source_free(t->source);
