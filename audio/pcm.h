@@ -78,6 +78,7 @@ static inline int pcm_status(struct pcm *p, struct pcm_status *ret, struct error
 	return p->ops->status(p, ret, err);
 }
 
+/* Empty and ready again, from any state. */
 static inline int pcm_recover(struct pcm *p, struct error *err) {
 	return p->ops->recover(p, err);
 }

@@ -23,7 +23,7 @@ struct alsa {
 	snd_pcm_t *handle;
 	snd_pcm_status_t *status;
 	char *name;
-	bool started;
+	bool has_ring; /* its frames can be mapped */
 };
 
 static int64_t now_ns(void) {
@@ -64,17 +64,10 @@ static const struct {
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
-/* A plug says yes to everything and converts; there, S16 is what every card below has,
- * and our dither is better than its rounding. */
-static bool converts(snd_pcm_t *handle) {
-	return snd_pcm_type(handle) == SND_PCM_TYPE_PLUG;
-}
-
 static int set_format(struct alsa *a, snd_pcm_hw_params_t *hw, struct error *err) {
 	struct error tried = {0};
 	error_set(&tried, EINVAL, "tried");
-	for (size_t k = 0; k < FORMATS; k++) {
-		size_t i = converts(a->handle) ? FORMATS - 1 - k : k;
+	for (size_t i = 0; i < FORMATS; i++) {
 		if (snd_pcm_hw_params_set_format(a->handle, hw, formats[i].alsa) == 0) {
 			a->pcm.format = formats[i].format;
 			return 0;
@@ -123,6 +116,37 @@ static int set_rate(struct alsa *a, snd_pcm_hw_params_t *hw, int wanted,
 	return 0;
 }
 
+/* A plug over a card, without a converter that remembers or a mixer between them. */
+static bool lies_on_card(snd_pcm_t *handle) {
+	snd_output_t *out = NULL;
+	char *words = NULL;
+	if (snd_output_buffer_open(&out) < 0) {
+		return false;
+	}
+	bool yes = snd_pcm_dump(handle, out) >= 0 && snd_output_putc(out, '\0') >= 0 &&
+		   snd_output_buffer_string(out, &words) > 0 &&
+		   strstr(words, "Hardware PCM card") != NULL &&
+		   strstr(words, "Rate conversion") == NULL &&
+		   strstr(words, "Direct ") == NULL;
+	snd_output_close(out);
+	return yes;
+}
+
+/* ALSA lets many PCMs take back frames that are gone all the same (a plugin that sends
+ * what it gets to a server). Safe are a card, and a plugin that has the ring itself. */
+static bool can_rewind(const struct alsa *a) {
+	switch (snd_pcm_type(a->handle)) {
+	case SND_PCM_TYPE_HW:
+		return true;
+	case SND_PCM_TYPE_IOPLUG:
+		return a->has_ring;
+	case SND_PCM_TYPE_PLUG:
+		return lies_on_card(a->handle);
+	default:
+		return false;
+	}
+}
+
 static int set_buffer(struct alsa *a, snd_pcm_hw_params_t *hw, int buffer_ms,
 		      struct error *err) {
 	unsigned int period_us = PERIOD_US;
@@ -153,10 +177,8 @@ static int set_buffer(struct alsa *a, snd_pcm_hw_params_t *hw, int buffer_ms,
 	if (a->pcm.shallow_frames > (int64_t)buffer) {
 		a->pcm.shallow_frames = (int64_t)buffer;
 	}
-	/* Only there is a rewound frame known not to have been heard. */
-	a->pcm.rewind_margin = snd_pcm_type(a->handle) == SND_PCM_TYPE_HW
-				       ? (int64_t)a->pcm.rate * REWIND_MARGIN_MS / 1000
-				       : -1;
+	a->pcm.rewind_margin =
+		can_rewind(a) ? (int64_t)a->pcm.rate * REWIND_MARGIN_MS / 1000 : -1;
 	if (a->pcm.rewind_margin >= 0 && snd_pcm_hw_params_is_batch(hw)) {
 		a->pcm.rewind_margin += (int64_t)period;
 	}
@@ -170,6 +192,8 @@ static int set_hardware(struct alsa *a, const struct pcm_spec *spec, struct erro
 	if (rc < 0) {
 		return fail(a->name, "configure", rc, err);
 	}
+	a->has_ring = snd_pcm_hw_params_test_access(a->handle, hw,
+						    SND_PCM_ACCESS_MMAP_INTERLEAVED) == 0;
 	rc = snd_pcm_hw_params_set_access(a->handle, hw, SND_PCM_ACCESS_RW_INTERLEAVED);
 	if (rc < 0) {
 		return error_set(err, -rc,
@@ -266,11 +290,10 @@ static int alsa_status(struct pcm *p, struct pcm_status *ret, struct error *err)
 static int alsa_recover(struct pcm *p, struct error *err) {
 	struct alsa *a = (struct alsa *)p;
 	if (snd_pcm_state(a->handle) == SND_PCM_STATE_SUSPENDED) {
-		/* Prepare works where resume does not, and nothing queued is worth
-		 * keeping. */
 		(void)snd_pcm_resume(a->handle);
-		(void)snd_pcm_drop(a->handle);
 	}
+	/* Prepare works where resume does not, and nothing queued is worth keeping. */
+	(void)snd_pcm_drop(a->handle);
 	int rc = snd_pcm_prepare(a->handle);
 	return rc < 0 ? fail(a->name, "prepare", rc, err) : 0;
 }
@@ -326,6 +349,29 @@ static void be_quiet(void) {
 	(void)snd_lib_error_set_handler(drop_words);
 }
 
+/* First without ALSA's own conversions: what the card has is converted to here, better,
+ * and nothing then stands between a rewind and the card. */
+static int open_handle(struct alsa *a) {
+	int rc = snd_pcm_open(&a->handle, a->name, SND_PCM_STREAM_PLAYBACK,
+			      SND_PCM_NONBLOCK | SND_PCM_NO_AUTO_RESAMPLE |
+				      SND_PCM_NO_AUTO_FORMAT);
+	if (rc < 0) {
+		a->handle = NULL;
+	}
+	return rc;
+}
+
+/* A card with a format that is not among ours is left to ALSA. */
+static int open_converting(struct alsa *a) {
+	(void)snd_pcm_close(a->handle);
+	int rc = snd_pcm_open(&a->handle, a->name, SND_PCM_STREAM_PLAYBACK,
+			      SND_PCM_NONBLOCK);
+	if (rc < 0) {
+		a->handle = NULL;
+	}
+	return rc;
+}
+
 int pcm_alsa_open(const struct pcm_spec *spec, struct pcm **ret, struct error *err) {
 	be_quiet();
 	struct alsa *a = calloc(1, sizeof(*a));
@@ -335,14 +381,18 @@ int pcm_alsa_open(const struct pcm_spec *spec, struct pcm **ret, struct error *e
 	}
 	a->pcm.ops = &alsa_ops;
 	int rc = snd_pcm_status_malloc(&a->status);
-	rc = rc < 0 ? rc
-		    : snd_pcm_open(&a->handle, spec->name, SND_PCM_STREAM_PLAYBACK,
-				   SND_PCM_NONBLOCK);
+	rc = rc < 0 ? rc : open_handle(a);
 	if (rc < 0) {
 		rc = fail(spec->name, "open", rc, err);
-		a->handle = NULL;
+		alsa_free(&a->pcm);
+		return rc;
 	}
-	rc = rc < 0 ? rc : set_hardware(a, spec, err);
+	rc = set_hardware(a, spec, err);
+	if (rc < 0 && snd_pcm_type(a->handle) == SND_PCM_TYPE_PLUG) {
+		rc = open_converting(a);
+		rc = rc < 0 ? fail(spec->name, "open", rc, err)
+			    : set_hardware(a, spec, err);
+	}
 	rc = rc < 0 ? rc : set_software(a, err);
 	if (rc < 0) {
 		alsa_free(&a->pcm);

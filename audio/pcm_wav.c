@@ -260,11 +260,11 @@ static int wav_start(struct pcm *p, struct error *err) {
 
 static int wav_recover(struct pcm *p, struct error *err) {
 	struct wav *w = (struct wav *)p;
-	(void)err;
+	int rc = w->running ? advance(w, now_ns(), err) : 0;
 	w->running = false;
 	w->dry = false;
 	w->played = w->written;
-	return 0;
+	return rc;
 }
 
 static int64_t wav_rewind(struct pcm *p, int64_t frames) {
