@@ -343,13 +343,31 @@ void director_withdraw(struct director *d, struct live_run *live, size_t i) {
 	}
 }
 
+/* The clock was set. What has not begun and lies ahead again is as if it had never been
+ * looked at; what its time has come for stays, and goes on waiting. */
 void director_take_back(struct director *d, struct live_run *live) {
+	bool ahead = live->run.due_us > director_now(d);
+	bool begun = false;
 	for (size_t i = 0; i < live->run.n_zones; i++) {
-		if (live->zones[i].stage == STAGE_PLANNED) {
-			director_withdraw(d, live, i);
+		begun = begun || live->run.zones[i].started_us != TIME_NONE;
+	}
+	for (size_t i = 0; i < live->run.n_zones; i++) {
+		struct live_zone_run *lzr = &live->zones[i];
+		bool fresh = lzr->stage == STAGE_PLANNED;
+		bool undone = ahead && !begun &&
+			      (lzr->stage == STAGE_WAITING || lzr->stage == STAGE_HANDED);
+		if (!fresh && !undone) {
+			continue;
 		}
+		director_withdraw(d, live, i);
+		struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
+		if (lz != NULL && lz->holder == live) {
+			lz->holder = NULL;
+		}
+		lzr->stage = STAGE_PLANNED;
 	}
 	live->handed = false;
+	live->judged = live->judged && !(ahead && !begun);
 }
 
 void director_zone_end(struct director *d, struct live_run *live, size_t i,
