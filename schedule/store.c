@@ -41,7 +41,7 @@ static int fault_of_damage(struct store *s, struct error *err) {
 				: "a row has an impossible value");
 }
 
-int store_fault(struct store *s, int code, struct error *err) {
+static int fault_in_words(struct store *s, int code, struct error *err) {
 	switch (code & 0xff) {
 	case SQLITE_NOMEM:
 		return store_no_memory(err);
@@ -78,6 +78,15 @@ int store_fault(struct store *s, int code, struct error *err) {
 	}
 }
 
+int store_fault(struct store *s, int code, struct error *err) {
+	int rc = fault_in_words(s, code, err);
+	/* Even a read that finds no memory can end the transaction around it. */
+	if (s->joined && s->lost == 0 && sqlite3_get_autocommit(s->db)) {
+		s->lost = -rc;
+	}
+	return rc;
+}
+
 /* ---- opening ---- */
 
 /* Runs statements that answer nothing we need. */
@@ -105,6 +114,10 @@ static int set_pragma(struct store *s, const char *sql, const char *file,
 		return rc;
 	}
 	const char *became = rc > 0 ? query_peek(&q) : NULL;
+	rc = query_fault(&q, err);
+	if (rc < 0) {
+		return rc;
+	}
 	const char *expected = strcmp(s->path, ":memory:") == 0 ? memory : file;
 	if (became == NULL || strcmp(became, expected) != 0) {
 		return error_set(err, EIO, "'%s' refuses %s (it is '%s')", s->path, sql,
@@ -170,7 +183,7 @@ static int migrate_step(struct store *s, const char *sql, int64_t version,
 	rc = query_row(&q, err);
 	if (rc > 0) {
 		return error_set(err, EIO, "table %s would refer to missing rows",
-				 query_peek(&q));
+				 query_words(&q));
 	}
 	return rc;
 }
@@ -218,7 +231,7 @@ static int compare_form(struct store *s, struct store *model, struct error *err)
 		const char *has = have_rc > 0 ? query_peek(&have) : "nothing more";
 		const char *wants = want_rc > 0 ? query_peek(&want) : "nothing more";
 		if (has == NULL || wants == NULL) {
-			return store_no_memory(err);
+			return query_fault(has == NULL ? &have : &want, err);
 		}
 		if (strcmp(has, wants) != 0) {
 			return error_set(err, EUCLEAN,
@@ -240,13 +253,24 @@ static int check_pages(struct store *s, struct error *err) {
 		return rc;
 	}
 	const char *verdict = rc > 0 ? query_peek(&q) : NULL;
-	if (verdict == NULL || strcmp(verdict, "ok") != 0) {
-		return error_set(err, EUCLEAN,
-				 "the database '%s' is damaged (%.200s); keep a copy of "
-				 "the file and put a backup in its place",
-				 s->path, verdict == NULL ? "" : verdict);
+	rc = query_fault(&q, err);
+	if (rc < 0) {
+		return rc;
 	}
-	return 0;
+	if (verdict != NULL && strcmp(verdict, "ok") == 0) {
+		return 0;
+	}
+	/* A disk that does not answer is no damaged file, and no reason for a backup. */
+	static const char unread[] = "error code=";
+	const char *at = verdict == NULL ? NULL : strstr(verdict, unread);
+	int code = at == NULL ? SQLITE_CORRUPT : atoi(at + strlen(unread));
+	if ((code & 0xff) != SQLITE_CORRUPT) {
+		return store_fault(s, code, err);
+	}
+	return error_set(err, EUCLEAN,
+			 "the database '%s' is damaged (%.200s); keep a copy of the file "
+			 "and put a backup in its place",
+			 s->path, verdict == NULL ? "" : verdict);
 }
 
 static int connect_file(const char *path, struct store **ret, struct error *err) {

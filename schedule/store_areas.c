@@ -112,7 +112,7 @@ static int check_place(struct store *s, const struct area *area, const char *pre
 		return error_set_field(err, EBUSY, "code",
 				       "area: %s below it would no longer lie within "
 				       "'code' %s; move that area first",
-				       query_peek(&q), area->code);
+				       query_words(&q), area->code);
 	}
 	return rc;
 }
@@ -140,7 +140,7 @@ static int check_targets(struct store *s, int64_t id, const char *instead,
 		return error_set(err, EBUSY,
 				 "area: schedule %lld is for %s, and no area would be "
 				 "left for it; change that schedule first",
-				 (long long)schedule, query_peek(&q));
+				 (long long)schedule, query_words(&q));
 	}
 	return rc;
 }

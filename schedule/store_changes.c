@@ -97,10 +97,15 @@ int store_leave(struct store *s, int rc, struct error *err) {
 		roll_back(s);
 		return rc;
 	}
-	bool undone = !sqlite3_get_autocommit(s->db) && step(s, sql_undo, NULL) == 0 &&
-		      step(s, sql_release, NULL) == 0;
-	if (!undone) {
-		s->lost = -rc;
+	/* Where SQLite has rolled back by itself, rc is why; else why it cannot be
+	 * undone. */
+	int undone = rc;
+	if (!sqlite3_get_autocommit(s->db)) {
+		undone = step(s, sql_undo, NULL);
+		undone = undone < 0 ? undone : step(s, sql_release, NULL);
+	}
+	if (undone < 0) {
+		s->lost = -undone;
 		roll_back(s);
 	}
 	return rc;

@@ -152,8 +152,7 @@ static int user_of_clip(struct store *s, const char *id, char ret[STORE_USER_SIZ
 	query_bind_text(&q, id);
 	int rc = query_row(&q, err);
 	if (rc > 0) {
-		const char *user = query_peek(&q);
-		snprintf(ret, STORE_USER_SIZE, "%s", user == NULL ? "" : user);
+		snprintf(ret, STORE_USER_SIZE, "%s", query_words(&q));
 	}
 	return rc;
 }

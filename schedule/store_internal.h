@@ -98,8 +98,9 @@ int64_t query_time(struct query *q);
 			query_damaged(q);                                                \
 		}                                                                        \
 	} while (0)
-const char *query_peek(struct query *q); /* until the next row */
-void query_damaged(struct query *q);     /* what was read cannot be */
+const char *query_peek(struct query *q);  /* until the next row */
+const char *query_words(struct query *q); /* for a sentence: never NULL */
+void query_damaged(struct query *q);      /* what was read cannot be */
 
 /* Runs a statement to its end; returns how many rows it changed. */
 int query_run(struct query *q, struct error *err);

@@ -120,7 +120,7 @@ static int check_zones(struct store *s, const struct output *output, struct erro
 			err, EBUSY, "channels",
 			"output: 'channels' is %d, but zone '%s' uses channel %d "
 			"(counted from 0); change that zone first",
-			output->channels, query_peek(&q), channel);
+			output->channels, query_words(&q), channel);
 	}
 	return rc;
 }

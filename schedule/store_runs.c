@@ -372,7 +372,7 @@ static int explain(struct store *s, int64_t run, int64_t zone, struct error *err
 	int rc = query_row(&q, err);
 	if (rc > 0) {
 		return error_set(err, EALREADY, "run %lld is %s in zone %lld already",
-				 (long long)run, query_peek(&q), (long long)zone);
+				 (long long)run, query_words(&q), (long long)zone);
 	}
 	if (rc == 0) {
 		return error_set(err, ENOENT, "there is no run %lld with zone %lld",

@@ -44,6 +44,9 @@ struct query query_new_once(struct store *s, const char *sql) {
 }
 
 void query_done(struct query q) {
+	if (q.statement == NULL) {
+		return;
+	}
 	if (q.cached) {
 		/* The statement's own result was told where it happened. */
 		(void)sqlite3_reset(q.statement);
@@ -146,6 +149,11 @@ const char *query_peek(struct query *q) {
 	return text;
 }
 
+const char *query_words(struct query *q) {
+	const char *words = query_peek(q);
+	return words == NULL ? "?" : words;
+}
+
 char *query_text(struct query *q) {
 	const char *text = query_peek(q);
 	if (text == NULL) {
@@ -238,10 +246,7 @@ int store_user_of(struct store *s, const char *sql, int64_t id, char ret[STORE_U
 	query_bind_int(&q, id);
 	int rc = query_row(&q, err);
 	if (rc > 0) {
-		const char *user = query_peek(&q);
-		snprintf(ret, STORE_USER_SIZE, "%s", user == NULL ? "" : user);
-		int fault = query_fault(&q, err);
-		return fault < 0 ? fault : rc;
+		snprintf(ret, STORE_USER_SIZE, "%s", query_words(&q));
 	}
 	return rc;
 }

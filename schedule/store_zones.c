@@ -261,7 +261,7 @@ static int write_channel(struct store *s, const struct zone *zone, int64_t id,
 		return error_set_field(err, EEXIST, "channels",
 				       "zone: channel %d of its output belongs to zone "
 				       "'%s'; choose another one",
-				       zone->channels[place], query_peek(&holder));
+				       zone->channels[place], query_words(&holder));
 	}
 	if (rc < 0) {
 		return rc;

@@ -55,9 +55,16 @@ static struct {
 	int system_errno;
 } plan;
 
-static void *need(void *memory) {
+static void *(*resize)(void *old, size_t size) = realloc;
+
+static void *need(void *old, size_t size) {
+	void *memory = resize(old, size);
 	assert(memory != NULL);
 	return memory;
+}
+
+void disk_memory(void *(*other)(void *old, size_t size)) {
+	resize = other;
 }
 
 /* Whether the operation fails now. A power cut strikes what changes the disk: any other
@@ -84,7 +91,7 @@ static bool strikes(enum disk_fault fault, bool changes) {
 static void image_resize(struct image *image, size_t len) {
 	if (len > image->size) {
 		image->size = 2 * len;
-		image->bytes = need(realloc(image->bytes, image->size));
+		image->bytes = need(image->bytes, image->size);
 	}
 	if (len > image->len) {
 		memset(image->bytes + image->len, 0, len - image->len);
@@ -126,12 +133,12 @@ static void changes_drop(struct disk_file *file) {
 
 static void change_add(struct disk_file *file, const void *bytes, size_t len,
 		       sqlite3_int64 at) {
-	file->changes = need(
-		realloc(file->changes, (file->n_changes + 1) * sizeof(*file->changes)));
+	file->changes =
+		need(file->changes, (file->n_changes + 1) * sizeof(*file->changes));
 	struct change *c = &file->changes[file->n_changes++];
 	*c = (struct change){.at = at, .len = len};
 	if (bytes != NULL) {
-		c->bytes = need(malloc(len));
+		c->bytes = need(NULL, len);
 		memcpy(c->bytes, bytes, len);
 	}
 	image_change(&file->now, c);

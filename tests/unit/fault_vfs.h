@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum disk_fault {
 	DISK_FULL,      /* a write answers ENOSPC and writes half */
@@ -27,6 +28,9 @@ enum disk_survival {
 void disk_install(void);
 void disk_remove(void);
 void disk_clear(void); /* removes every file */
+
+/* What its memory comes from, where it is not realloc(3): one that does not fail. */
+void disk_memory(void *(*resize)(void *old, size_t size));
 
 /* The nth (from 1) operation the fault can strike from now on fails; with `lasting` all
  * behind it as well. */

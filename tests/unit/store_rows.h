@@ -39,7 +39,8 @@
 /* 64 hex digits from a small number. */
 const char *clip_id(int number);
 
-/* Each answers what the store answered, and sets *id. */
+/* Each answers what the store answered, and sets *id. Where memory runs out for the row
+ * itself, -ENOMEM, as from the store. */
 int add_area(struct store *s, const char *code, int64_t parent, int64_t *id,
 	     struct error *err);
 int add_output(struct store *s, const char *name, int channels, int64_t *id,

@@ -68,11 +68,11 @@ static int step_announcement(struct store *s, struct error *err) {
 	if (rc == 0) {
 		rc = content_add(&a.content, PART_CLIP, clip_id(2), NULL, 0);
 	}
-	if (rc == 0) {
-		a.changed_us = NOON_US + 50;
-		rc = store_announcement_put(s, &a, err);
+	if (rc < 0) {
+		return error_set(err, -rc, "cannot read or make the announcement");
 	}
-	return rc;
+	a.changed_us = NOON_US + 50;
+	return store_announcement_put(s, &a, err);
 }
 
 /* What the director does in one: claims what is due and moves the mark; one claim is of a
@@ -106,7 +106,7 @@ static int step_answer(struct store *s, struct error *err) {
 	char request[] = "5feceb66ffc86f38d952786c6d696c79";
 	AUTO(free) char *body = malloc(20000);
 	if (body == NULL) {
-		return error_set(err, ENOMEM, "no memory");
+		return error_set(err, ENOMEM, "no memory for the body of an answer");
 	}
 	/* Longer than a page: it goes to several. */
 	memset(body, 'x', 20000);
