@@ -33,11 +33,11 @@ AREAS = [
     ("990101100201", "东村", "990101100"),
     ("990101100202", "西村", "990101100"),
 ]
-# (name, area, channel on a sound card)
+# (name, area, channel of a stereo sound card, None: none is left)
 ZONES = [
-    ("镇政府", "990101100", [0, 1]),
-    ("东村", "990101100201", [0]),
-    ("西村", "990101100202", [1]),
+    ("镇政府", "990101100", None),
+    ("东村", "990101100201", 0),
+    ("西村", "990101100202", 1),
 ]
 WELCOME = ("Welcome to dalaba. This announcement was spoken by the box itself, and is heard "
            "in every zone of the demonstration village.")
@@ -145,7 +145,7 @@ def start(path):
         if daemon.poll() is not None:
             sys.exit(f"./dev run: dalabad ended with {daemon.returncode}; its last line above says why")
         try:
-            Api(path).call("GET", "/healthz")
+            Api(path).call("GET", "/status")
             return daemon
         except OSError:
             time.sleep(0.05)
@@ -154,17 +154,18 @@ def start(path):
 
 
 def make_outputs(api):
-    """{zone: (output id, channels)}: the sound card, or a WAV file a zone."""
+    """{zone: (output id, channels)}: a side of the sound card, or a WAV file."""
     cards = api.call("GET", "/outputs/cards")["items"]
-    if cards:
-        card = api.ensure("/outputs", ["name"], {"name": "Sound card", "pcm": "plug" + cards[0]["pcm"],
-                                                 "rate": 48000, "channels": 2})
-        return {name: (card["id"], channels) for name, _, channels in ZONES}
+    card = cards and api.ensure("/outputs", ["name"], {"name": "Sound card", "pcm": "plug" + cards[0]["pcm"],
+                                                       "rate": 48000, "channels": 2})
     made = {}
-    for name, _, _ in ZONES:
-        wav = api.ensure("/outputs", ["name"], {"name": f"WAV {name}", "pcm": f"wav:{DEMO / name}.wav",
-                                                "rate": 48000, "channels": 1})
-        made[name] = (wav["id"], [0])
+    for name, _, channel in ZONES:
+        if card and channel is not None:
+            made[name] = (card["id"], [channel])
+        else:
+            wav = api.ensure("/outputs", ["name"], {"name": f"WAV {name}", "pcm": f"wav:{DEMO / name}.wav",
+                                                    "rate": 48000, "channels": 1})
+            made[name] = (wav["id"], [0])
     return made
 
 

@@ -377,7 +377,7 @@ void fake_box_start(struct fake_box *box) {
 	n_jobs = n_events = first_event = starts = n_words = 0;
 	all_spoken = false;
 	broken = NULL;
-	log_threshold_set(LOG_CRIT);
+	log_threshold_set(getenv("FAKE_BOX_LOG") != NULL ? LOG_DEBUG : LOG_CRIT);
 	assert_int_equal(store_open(":memory:", &box->store, NULL), 0);
 	assert_int_equal(faults_new(&box->faults, NULL), 0);
 	assert_int_equal(tz_load("Asia/Shanghai", &box->tz, NULL), 0);
