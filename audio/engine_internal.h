@@ -299,7 +299,8 @@ void voices_report(struct output *o, int64_t now_ns);
 void voices_lose(struct output *o);
 /* Ends those of a zone (0: of all) that sound or should (late_ns: were due before). */
 void voices_fail(struct output *o, int64_t zone, int64_t due_ns, const char *text);
-void voices_cut(struct output *o, int ramp_ms); /* all */
+void voices_cut(struct output *o, int ramp_ms); /* all, because the output goes */
+const char *voices_quit_words(const struct output *o);
 /* Frames the rings have for [o->written, + n): n, or fewer. */
 int64_t voices_ready(const struct output *o, int64_t n);
 /* When there is next something to do for a voice; INT64_MAX: by itself never. */

@@ -474,9 +474,7 @@ static bool may_quit(struct output *o, int64_t now_ns) {
 }
 
 static void leave(struct output *o) {
-	bool removed =
-		atomic_load_explicit(&o->quit, memory_order_relaxed) == QUIT_REMOVED;
-	const char *why = removed ? "the output was removed" : "the engine stopped";
+	const char *why = voices_quit_words(o);
 	voices_fail(o, 0, INT64_MAX, why);
 	close_device(o);
 	while (o->strips != NULL) {

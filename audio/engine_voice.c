@@ -87,11 +87,25 @@ static void finish(struct output *o, struct voice *v, enum engine_end end, int64
 	v->phase = VOICE_ENDING;
 }
 
+const char *voices_quit_words(const struct output *o) {
+	int quit = atomic_load_explicit(&o->quit, memory_order_relaxed);
+	return quit == QUIT_REMOVED ? "the output was removed" : "the engine stopped";
+}
+
+/* An output that goes cuts too, and nobody ordered that for the job. */
+static void finish_cut(struct output *o, struct voice *v, int64_t at_ns) {
+	if (atomic_load_explicit(&v->stop_ms, memory_order_relaxed) != 0) {
+		finish(o, v, ENGINE_END_CUT, at_ns, "");
+	} else {
+		finish(o, v, ENGINE_END_FAILED, at_ns, voices_quit_words(o));
+	}
+}
+
 static void finish_by_itself(struct output *o, struct voice *v, int64_t at_ns) {
 	const struct track *track = v->track;
 	bool failed = atomic_load_explicit(&track->failed, memory_order_acquire);
 	if (v->cut_wanted || v->cut_s != INT64_MAX) {
-		finish(o, v, ENGINE_END_CUT, at_ns, "");
+		finish_cut(o, v, at_ns);
 	} else if (failed) {
 		finish(o, v, ENGINE_END_FAILED, at_ns, track->error.text);
 	} else {
@@ -210,7 +224,7 @@ static void place(struct output *o, struct voice *v, int64_t d) {
 
 static void settle_cut(struct output *o, struct voice *v, int64_t now_ns) {
 	if (v->phase == VOICE_WAITING) {
-		finish(o, v, ENGINE_END_CUT, now_ns, "");
+		finish_cut(o, v, now_ns);
 		return;
 	}
 	if (v->phase != VOICE_SOUNDING || v->cut_s != INT64_MAX) {
@@ -218,7 +232,7 @@ static void settle_cut(struct output *o, struct voice *v, int64_t now_ns) {
 	}
 	int64_t cut_s = strip_source_of(o->written, o->device->rate);
 	if (v->begin_s >= cut_s) {
-		finish(o, v, ENGINE_END_CUT, now_ns, "");
+		finish_cut(o, v, now_ns);
 	} else if (cut_s < voice_end_s(v)) {
 		v->cut_s = cut_s;
 	}
@@ -258,7 +272,7 @@ void voices_settle(struct output *o, int64_t now_ns) {
 		if (atomic_load_explicit(&v->claimed, memory_order_acquire)) {
 			finish(o, v, ENGINE_END_FAILED, now_ns, "");
 		} else if (v->phase == VOICE_WAITING && v->cut_wanted) {
-			finish(o, v, ENGINE_END_CUT, now_ns, "");
+			finish_cut(o, v, now_ns);
 		} else if (v->phase == VOICE_WAITING &&
 			   atomic_load_explicit(&track->failed, memory_order_acquire) &&
 			   ring_end(&track->ring) == 0) {
