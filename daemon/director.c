@@ -183,19 +183,47 @@ static void on_engine_events(void *arg, int fd, uint32_t events) {
 	director_wake(d);
 }
 
+/* Up to where the past is settled, where the record says up to mark_us. A box that was
+ * off for a year must not write a year of missed runs before it can speak; a new one has
+ * nothing to settle. What a clock that ran ahead has settled is to come yet; its runs are
+ * claimed, and their claims refused. */
+static int64_t settled_until(int64_t mark_us, int64_t now_us, bool trusted) {
+	int64_t floor_us = now_us - SETTLE_MAX_US;
+	if (mark_us >= floor_us) {
+		return trusted ? earlier(mark_us, now_us) : mark_us;
+	}
+	if (mark_us != TIME_NONE) {
+		log_warning(
+			"%lld days have passed unheard; what was missed is recorded for "
+			"the last %lld of them",
+			(long long)((now_us - mark_us) / DAY_US),
+			(long long)(SETTLE_MAX_US / DAY_US));
+	}
+	return floor_us;
+}
+
+static bool trusted_now(struct director *d) {
+	struct clock_verdict verdict;
+	clock_verdict_now(d->config.clock, &verdict);
+	return verdict.trusted;
+}
+
 void director_clock_stepped(struct director *d) {
 	int64_t now_us = director_now(d);
 	log_notice("the clock was set, or its trust changed; the plan is made anew");
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		director_take_back(d, live);
 	}
-	planner_reset(d->planner, d->config.tz, earlier(planner_mark(d->planner), now_us),
-		      now_us);
+	bool trusted = trusted_now(d);
+	int64_t mark_us = settled_until(planner_mark(d->planner), now_us, trusted);
+	planner_reset(d->planner, d->config.tz, mark_us, trusted ? now_us : INT64_MAX);
 	director_wake(d);
 }
 
 static int plan_schedules(struct director *d, struct error *err) {
 	struct store_page page = {.limit = 1000};
+	/* One that was saved by a clock that ran ahead need not wait for that time. */
+	int64_t saved_us = trusted_now(d) ? director_now(d) : INT64_MAX;
 	size_t n = 0;
 	do {
 		struct schedule *schedules = NULL;
@@ -207,7 +235,8 @@ static int plan_schedules(struct director *d, struct error *err) {
 			struct error bad = {0};
 			page.after = schedules[i].id;
 			rc = planner_put(d->planner, &schedules[i],
-					 schedules[i].changed_us, &bad);
+					 earlier(schedules[i].changed_us, saved_us),
+					 &bad);
 			if (rc < 0) {
 				log_err("schedule %lld is left out: %s",
 					(long long)schedules[i].id, bad.text);
@@ -245,23 +274,6 @@ static int add_sources(struct director *d, struct error *err) {
 	return rc;
 }
 
-/* Up to where the past is settled. A box that was off for a year must not write a year of
- * missed runs before it can speak; a new one has nothing to settle. */
-static int64_t first_mark(int64_t mark_us, int64_t now_us) {
-	int64_t floor_us = now_us - SETTLE_MAX_US;
-	if (mark_us >= floor_us) {
-		return mark_us;
-	}
-	if (mark_us != TIME_NONE) {
-		log_warning(
-			"the box was off for %lld days; what was missed is recorded for "
-			"the last %lld of them",
-			(long long)((now_us - mark_us) / DAY_US),
-			(long long)(SETTLE_MAX_US / DAY_US));
-	}
-	return floor_us;
-}
-
 int director_new(const struct director_config *config, struct director **ret,
 		 struct error *err) {
 	AUTO(director_free) struct director *d = calloc(1, sizeof(*d));
@@ -272,7 +284,7 @@ int director_new(const struct director_config *config, struct director **ret,
 	int64_t mark_us = TIME_NONE;
 	int rc = store_mark_get(config->store, &mark_us, err);
 	if (rc >= 0) {
-		mark_us = first_mark(mark_us, director_now(d));
+		mark_us = settled_until(mark_us, director_now(d), trusted_now(d));
 		rc = planner_new(config->tz, NULL, mark_us, &d->planner, err);
 	}
 	if (rc >= 0) {
@@ -367,7 +379,9 @@ void director_schedule_changed(struct director *d, int64_t id) {
 		planner_remove(d->planner, id);
 		cancel_of_schedule(d, id, "its schedule was deleted");
 	} else if (rc >= 0) {
-		rc = planner_put(d->planner, &schedule, director_now(d), &err);
+		/* Under a clock that cannot be believed: saved when it can be again. */
+		rc = planner_put(d->planner, &schedule,
+				 trusted_now(d) ? director_now(d) : INT64_MAX, &err);
 		if (!schedule.enabled) {
 			cancel_of_schedule(d, id, "its schedule was switched off");
 		}

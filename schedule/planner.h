@@ -43,7 +43,7 @@ int planner_take(struct planner *p, int64_t until_us, struct planned *ret);
 int64_t planner_mark(const struct planner *p);
 /* After a clock step or a change of zone: computes every due anew after mark_us. now_us
  * is what the clock says now: a schedule that was saved later than that (by a clock that
- * ran ahead) counts as saved now. */
+ * ran ahead) counts as saved now. INT64_MAX: it cannot be believed. */
 void planner_reset(struct planner *p, const struct tz *tz, int64_t mark_us,
 		   int64_t now_us);
 size_t planner_count(const struct planner *p);

@@ -221,6 +221,94 @@ static void a_clock_step_replays_nothing(void **state) {
 	assert_int_equal(fake_box_starts(), 2);
 }
 
+struct astray_case {
+	const char *name;
+	int64_t ahead_us;
+	bool back_at_start; /* the clock is set right while the box is off */
+};
+
+static const struct astray_case astray_cases[] = {
+	{"a month, set right while it runs", 30 * 24 * HOUR, false},
+	{"a month, set right while it is off", 30 * 24 * HOUR, true},
+	{"ten years, set right while it runs", 3650 * 24 * HOUR, false},
+	{"ten years, set right while it is off", 3650 * 24 * HOUR, true},
+};
+
+static void a_clock_that_ran_ahead_hides_nothing(void **state) {
+	(void)state;
+	for (size_t i = 0; i < sizeof(astray_cases) / sizeof(astray_cases[0]); i++) {
+		const struct astray_case *c = &astray_cases[i];
+		print_message("%s\n", c->name);
+		struct fake_box box;
+		fake_box_start(&box);
+		int64_t zone = fake_box_zone(&box, "east", NULL);
+		int64_t news = fake_box_announcement(&box, "news", 1000);
+		fake_box_schedule(&box, news, zone, "10 * * * *", CLASS_NOTICE, 0);
+		fake_box_step(&box, c->ahead_us);
+		fake_box_pass(&box, 30 * MINUTE);
+		size_t runs = fake_box_count_runs(&box);
+		/* What was passed over is recorded for the last 31 days of it. */
+		assert_in_range(runs, 1, 31 * 24 + 1);
+		assert_int_equal(fake_box_starts(), 1);
+		fake_box_schedule(&box, news, zone, "40 * * * *", CLASS_NOTICE, 0);
+		if (c->back_at_start) {
+			box.now_us -= c->ahead_us;
+			fake_box_restart(&box, true);
+		} else {
+			fake_box_step(&box, -c->ahead_us);
+		}
+		fake_box_pass(&box, 20 * MINUTE); /* 08:30 to 08:50 */
+		assert_int_equal(fake_box_starts(), 2);
+		assert_int_equal(fake_box_count_runs(&box), runs + 1);
+		fake_box_done(&box);
+	}
+}
+
+static void a_clock_from_1970_is_waited_for(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 1000);
+	fake_box_schedule(box, news, zone, "10 * * * *", CLASS_NOTICE, 0);
+	fake_box_pass(box, 15 * MINUTE);
+	/* Saved at 08:15: its 08:12 was never its own. */
+	fake_box_schedule(box, news, zone, "12 * * * *", CLASS_NOTICE, 3600);
+	int64_t now_us = box->now_us;
+	box->now_us = HOUR;
+	box->trusted = false;
+	fake_box_restart(box, true);
+	fake_box_step(box, MINUTE);
+	/* Saved when nobody knew the time: nor was 08:20 its own. */
+	fake_box_schedule(box, news, zone, "20 * * * *", CLASS_NOTICE, 3600);
+	fake_box_pass(box, 10 * MINUTE);
+	box->trusted = true;
+	fake_box_step(box, now_us + 15 * MINUTE - box->now_us);
+	fake_box_pass(box, 45 * MINUTE); /* to 09:15 */
+	assert_int_equal(fake_box_starts(), 3);
+	assert_int_equal(fake_box_count_runs(box), 3);
+}
+
+static void a_schedule_saved_at_the_last_moment_plays(void **state) {
+	(void)state;
+	static const bool killed[] = {false, true};
+	for (size_t i = 0; i < sizeof(killed) / sizeof(killed[0]); i++) {
+		struct fake_box box;
+		fake_box_start(&box);
+		int64_t east = fake_box_zone(&box, "east", NULL);
+		int64_t west = fake_box_zone(&box, "west", NULL);
+		int64_t news = fake_box_announcement(&box, "news", 1000);
+		fake_box_schedule(&box, news, east, "1 8 * * *", CLASS_NOTICE, 0);
+		fake_box_pass(&box, 58 * SECOND); /* the engine has it already */
+		fake_box_schedule(&box, news, west, "1 8 * * *", CLASS_NOTICE, 0);
+		if (killed[i]) {
+			fake_box_restart(&box, true);
+		}
+		fake_box_pass(&box, 5 * SECOND);
+		assert_int_equal(fake_box_starts(), 2);
+		assert_int_equal(fake_box_count_runs(&box), 2);
+		fake_box_done(&box);
+	}
+}
+
 static void a_step_just_before_the_start_is_followed(void **state) {
 	struct fake_box *box = *state;
 	int64_t zone = fake_box_zone(box, "east", NULL);
@@ -326,6 +414,9 @@ int main(void) {
 		CASE(an_untrusted_clock_holds_everything),
 		cmocka_unit_test(nothing_plays_twice_or_is_forgotten_over_a_restart),
 		CASE(a_clock_step_replays_nothing),
+		cmocka_unit_test(a_clock_that_ran_ahead_hides_nothing),
+		CASE(a_clock_from_1970_is_waited_for),
+		cmocka_unit_test(a_schedule_saved_at_the_last_moment_plays),
 		CASE(a_step_just_before_the_start_is_followed),
 		CASE(words_are_spoken_first),
 		CASE(words_that_fail_say_why),
