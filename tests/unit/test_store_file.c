@@ -41,8 +41,8 @@ struct bytes {
 	size_t len;
 };
 
-static struct bytes read_bytes(void) {
-	FILE *f = fopen(path, "rb");
+static struct bytes read_bytes_of(const char *name) {
+	FILE *f = fopen(name, "rb");
 	assert_non_null(f);
 	struct stat st;
 	assert_int_equal(fstat(fileno(f), &st), 0);
@@ -53,12 +53,20 @@ static struct bytes read_bytes(void) {
 	return b;
 }
 
-static void write_bytes(const void *data, size_t len) {
-	remove_file(NULL);
-	FILE *f = fopen(path, "wb");
+static struct bytes read_bytes(void) {
+	return read_bytes_of(path);
+}
+
+static void write_bytes_of(const char *name, const void *data, size_t len) {
+	FILE *f = fopen(name, "wb");
 	assert_non_null(f);
 	assert_int_equal(fwrite(data, 1, len, f), len);
 	assert_int_equal(fclose(f), 0);
+}
+
+static void write_bytes(const void *data, size_t len) {
+	remove_file(NULL);
+	write_bytes_of(path, data, len);
 }
 
 /* Makes a whole database with every kind of row in it, closed cleanly. */
@@ -202,6 +210,39 @@ static void what_is_not_ours_is_refused_and_left_alone(void **state) {
 		free(before.data);
 		free(after.data);
 	}
+}
+
+/* What another program, killed in the midst, still has in its log is its own to fold in.
+ */
+static void the_log_of_another_program_is_left_alone(void **state) {
+	(void)state;
+	char log[80];
+	snprintf(log, sizeof(log), "%s-wal", path);
+	sqlite3 *db = NULL;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "PRAGMA journal_mode = WAL; CREATE TABLE a (b);"
+				      "INSERT INTO a VALUES (1)",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	struct bytes file = read_bytes();
+	struct bytes its_log = read_bytes_of(log);
+	assert_true(its_log.len > 4096);
+	sqlite3_close(db);
+	write_bytes(file.data, file.len);
+	write_bytes_of(log, its_log.data, its_log.len);
+	struct store *s = NULL;
+	assert_refused(store_open(path, &s, &err), EUCLEAN, "another program");
+	struct bytes file_after = read_bytes();
+	struct bytes log_after = read_bytes_of(log);
+	assert_int_equal(file_after.len, file.len);
+	assert_memory_equal(file_after.data, file.data, file.len);
+	assert_int_equal(log_after.len, its_log.len);
+	assert_memory_equal(log_after.data, its_log.data, its_log.len);
+	free(file.data);
+	free(its_log.data);
+	free(file_after.data);
+	free(log_after.data);
 }
 
 /* Ours by name and number, but not by its form. */
@@ -435,6 +476,7 @@ int main(void) {
 		TEST(the_settings_are_those_that_last),
 		TEST(a_second_process_is_sent_away),
 		TEST(what_is_not_ours_is_refused_and_left_alone),
+		TEST(the_log_of_another_program_is_left_alone),
 		TEST(another_form_under_our_number_is_refused),
 		TEST(a_place_that_cannot_be_opened_is_told),
 		TEST(a_migration_keeps_what_there_is),
