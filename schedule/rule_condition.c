@@ -14,6 +14,9 @@ struct condition_kind {
 	int (*parse)(struct scan *s, struct condition *ret, struct error *err);
 	bool (*holds)(const struct condition *c, const struct calendar *calendar,
 		      int64_t day);
+	/* The first day at or after `day` on which it may hold, INT64_MAX where none is
+	 * to come; only for speed, so it may be NULL. */
+	int64_t (*skip)(const struct condition *c, int64_t day);
 };
 
 static int parse_day(struct scan *s, struct condition *ret, struct error *err) {
@@ -26,10 +29,18 @@ static bool holds_from(const struct condition *c, const struct calendar *calenda
 	return day >= c->day;
 }
 
+static int64_t skip_from(const struct condition *c, int64_t day) {
+	return day >= c->day ? day : c->day;
+}
+
 static bool holds_until(const struct condition *c, const struct calendar *calendar,
 			int64_t day) {
 	(void)calendar;
 	return day <= c->day;
+}
+
+static int64_t skip_until(const struct condition *c, int64_t day) {
+	return day <= c->day ? day : INT64_MAX;
 }
 
 static int want_word(struct scan *s, const char *word, const char *other,
@@ -67,6 +78,14 @@ static bool holds_every(const struct condition *c, const struct calendar *calend
 			int64_t day) {
 	(void)calendar;
 	return day >= c->day && (day - c->day) % c->every_days == 0;
+}
+
+static int64_t skip_every(const struct condition *c, int64_t day) {
+	if (day <= c->day) {
+		return c->day;
+	}
+	int64_t behind = (day - c->day) % c->every_days;
+	return behind == 0 ? day : day - behind + c->every_days;
 }
 
 static int parse_tail(struct scan *s, struct condition *ret, struct error *err) {
@@ -138,12 +157,24 @@ static bool holds_date(const struct condition *c, const struct calendar *calenda
 	return false;
 }
 
+static int64_t skip_date(const struct condition *c, int64_t day) {
+	int64_t first = INT64_MAX;
+	for (size_t i = 0; i < c->n_spans; i++) {
+		if (day <= c->spans[i][1]) {
+			int64_t begin = day > c->spans[i][0] ? day : c->spans[i][0];
+			first = begin < first ? begin : first;
+		}
+	}
+	return first;
+}
+
 static const struct condition_kind kinds[] = {
-	{"from", "from 2026-03-01", parse_day, holds_from},
-	{"until", "until 2026-06-30", parse_day, holds_until},
-	{"every", "every 3 days from 2026-01-02", parse_every, holds_every},
-	{"date", "date 2026-06-07..2026-06-10,2026-10-01", parse_dates, holds_date},
-	{"tail", "tail 5,10", parse_tail, holds_tail},
+	{"from", "from 2026-03-01", parse_day, holds_from, skip_from},
+	{"until", "until 2026-06-30", parse_day, holds_until, skip_until},
+	{"every", "every 3 days from 2026-01-02", parse_every, holds_every, skip_every},
+	{"date", "date 2026-06-07..2026-06-10,2026-10-01", parse_dates, holds_date,
+	 skip_date},
+	{"tail", "tail 5,10", parse_tail, holds_tail, NULL},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -195,4 +226,8 @@ int condition_parse(struct scan *s, struct condition *ret, struct error *err) {
 bool condition_holds(const struct condition *c, const struct calendar *calendar,
 		     int64_t day) {
 	return c->kind->holds(c, calendar, day) != c->negated;
+}
+
+int64_t condition_skip(const struct condition *c, int64_t day) {
+	return c->negated || c->kind->skip == NULL ? day : c->kind->skip(c, day);
 }

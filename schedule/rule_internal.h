@@ -61,6 +61,8 @@ struct condition {
 int condition_parse(struct scan *s, struct condition *ret, struct error *err);
 bool condition_holds(const struct condition *c, const struct calendar *calendar,
 		     int64_t day);
+/* The first day at or after `day` on which it may hold; INT64_MAX: none is to come. */
+int64_t condition_skip(const struct condition *c, int64_t day);
 
 struct rule {
 	bool at; /* once, at `civil`; else by cron and conditions */

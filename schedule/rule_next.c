@@ -27,6 +27,16 @@ static bool day_holds(const struct rule *rule, const struct calendar *calendar,
 	return true;
 }
 
+/* Over days that a condition rules out, so that one that is over, or far away, costs
+ * nothing: a plan may hold thousands of these. */
+static int64_t skip_days(const struct rule *rule, int64_t day) {
+	for (size_t i = 0; i < rule->n_conditions; i++) {
+		int64_t skip = condition_skip(&rule->conditions[i], day);
+		day = skip > day ? skip : day;
+	}
+	return day;
+}
+
 /* The first matching minute of a day at or after `from`, whose instant is beyond after_s;
  * false where the day has none. */
 static bool next_in_day(const struct rule *rule, const struct tz *tz, struct civil *c,
@@ -56,13 +66,17 @@ static bool next_of_cron(const struct rule *rule, const struct tz *tz,
 			 const struct calendar *calendar, int64_t after_s,
 			 const struct civil *start, int last_year, int64_t *ret_s) {
 	int64_t day = civil_to_days(start->year, start->month, start->day);
+	int64_t last_day = civil_to_days(last_year, 12, 31);
 	int from = start->hour * 60 + start->minute;
 	struct civil c = {0};
 	for (;; day++, from = 0) {
-		civil_from_days(day, &c.year, &c.month, &c.day);
-		if (c.year > last_year) {
+		int64_t skip = skip_days(rule, day);
+		if (skip > last_day) {
 			return false;
 		}
+		from = skip > day ? 0 : from;
+		day = skip;
+		civil_from_days(day, &c.year, &c.month, &c.day);
 		if ((rule->cron.months >> c.month & 1) == 0) {
 			day += civil_month_days(c.year, c.month) - c.day;
 			continue;

@@ -1,7 +1,7 @@
 """Rules against a walk over every minute: what `dalabactl next` prints is held against a reading
-of crontab(5) that knows nothing of it. The walk goes through twenty years of five time zones, UTC
-minute by UTC minute, with Python's zoneinfo; a rule's wall-clock minute is due the first time the
-clock shows it, or where the clock jumps over it."""
+of crontab(5) and docs/rules.md that knows nothing of it. The walk goes through twenty years of
+five time zones, UTC minute by UTC minute, with Python's zoneinfo; a rule's wall-clock minute is
+due the first time the clock shows it, or where the clock jumps over it."""
 
 import datetime
 import os
@@ -38,6 +38,10 @@ FIXED = (
     "30 1 28-31 1-12/5 7",
     "0-10/5 2 13 * fri",
     "10 23 L,1 * sat-sun",
+    "30 2 * * *; from 2011-12-20; until 2012-03-31",
+    "0 0 * 3,4,10 *; every 3 days from 2004-12-31; not tail 5,10",
+    "15 0,2 * * *; date 2011-12-30,2007-03-25..2007-03-31; not until 2006-06-06",
+    "0 3 * * sun; tail 1,10; not from 2019-01-01",
 )
 NAMES = {
     3: "jan feb mar apr may jun jul aug sep oct nov dec".split(),
@@ -103,9 +107,13 @@ class Calendar:
         self.dates = dates
 
     def matches(self, rule):
-        minute, hour, dom, month, dow = rule.split()
+        fields, *conditions = rule.split(";")
+        minute, hour, dom, month, dow = fields.split()
         minutes, hours = values(minute, 0), values(hour, 1)
-        day_ok = np.array([self.day_matches(d, dom, month, dow) for d in self.dates])
+        day_ok = np.array([
+            self.day_matches(d, dom, month, dow) and all(holds(c, d) for c in conditions)
+            for d in self.dates
+        ])
         table_m = np.array([m in minutes for m in range(60)])
         table_h = np.array([h in hours for h in range(24)])
         return table_m[self.minute] & table_h[self.hour] & day_ok[self.day_of]
@@ -120,6 +128,26 @@ class Calendar:
         if dom.startswith("*") or dow.startswith("*"):
             return by_month and by_week
         return by_month or by_week
+
+
+def holds(condition, date):
+    """Whether a condition holds on a day, as docs/rules.md says it in words."""
+    word, *rest = condition.split()
+    if word == "not":
+        return not holds(" ".join(rest), date)
+    day = date.isoformat()  # days so written sort as they follow
+    if word == "from":
+        return day >= rest[0]
+    if word == "until":
+        return day <= rest[0]
+    if word == "every":
+        passed = (date - datetime.date.fromisoformat(rest[3])).days
+        return passed >= 0 and passed % int(rest[0]) == 0
+    if word == "tail":
+        return (str(date.day)[-1].replace("0", "10")) in rest[0].split(",")
+    assert word == "date", condition
+    spans = [span.split("..") for span in rest[0].split(",")]
+    return any(span[0] <= day <= span[-1] for span in spans)
 
 
 _values = {}
@@ -182,7 +210,29 @@ def random_rule(rng):
 
     # Minutes and hours mostly few, or a rule has millions of times.
     minute = ",".join(str(rng.randint(0, 59)) for _ in range(rng.choice((1, 1, 2))))
-    return f"{minute} {one(1, 0.15)} {one(2, 0.4)} {one(3, 0.6)} {one(4, 0.5)}"
+    fields = f"{minute} {one(1, 0.15)} {one(2, 0.4)} {one(3, 0.6)} {one(4, 0.5)}"
+    return "; ".join([fields, *(random_condition(rng) for _ in range(rng.choice((0, 0, 1, 2))))])
+
+
+def random_condition(rng):
+    def day():
+        first = datetime.date(FIRST - 2, 1, 1).toordinal()
+        last = datetime.date(LAST + 3, 1, 1).toordinal()
+        return datetime.date.fromordinal(rng.randint(first, last))
+
+    def span():
+        a, b = sorted((day(), day()))
+        return rng.choice((f"{a}", f"{a}..{b}"))
+
+    word = rng.choice(("from", "until", "every", "date", "tail"))
+    rest = {
+        "from": f"{day()}",
+        "until": f"{day()}",
+        "every": f"{rng.randint(1, 400)} days from {day()}",
+        "date": ",".join(span() for _ in range(rng.randint(1, 4))),
+        "tail": ",".join(str(rng.randint(1, 10)) for _ in range(rng.randint(1, 3))),
+    }[word]
+    return f"{rng.choice(('', 'not '))}{word} {rest}"
 
 
 def printed(rule, zone):
