@@ -188,7 +188,8 @@ int main(void) {
 	if (rc < 0) {
 		return end_failed(judge(rc), &err);
 	}
-	/* What plays now goes first; where the box does not allow this, nothing is lost. */
+	/* What plays now goes first; where the box does not allow this, nothing is lost.
+	 */
 	(void)setpriority(PRIO_PROCESS, 0, 10);
 	const struct sandbox box = {.memory_bytes = MEMORY_BYTES,
 				    .file_bytes = FILE_BYTES,

@@ -5,13 +5,13 @@
 #include "tests/unit/fake_box.h"
 
 #include "schedule/types.h"
+#include "tests/unit/seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <cmocka.h>
 
@@ -346,15 +346,7 @@ static size_t check_nothing_is_missing(const struct village *v,
 
 static void nothing_twice_and_nothing_silently_missed(void **state) {
 	(void)state;
-	unsigned seed = 0;
-	const char *given = getenv("SEED");
-	if (given != NULL) {
-		seed = (unsigned)strtoul(given, NULL, 10);
-	} else {
-		assert_int_equal(getrandom(&seed, sizeof(seed), 0), sizeof(seed));
-	}
-	print_message("SEED=%u\n", seed);
-	srandom(seed);
+	seed_random();
 	static struct village v;
 	fake_box_start(&v.box);
 	v.zones[0] = fake_box_zone(&v.box, "east", "22:00-06:00");

@@ -1,13 +1,13 @@
 /* test_planner.c - the plan against a list that asks every rule every time. */
 #include "schedule/planner.h"
 #include "schedule/types.h"
+#include "seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <cmocka.h>
 
@@ -25,18 +25,6 @@ static const char *const rules[] = {
 	"30 2 * * *", "0 0 L * *",         "0 0 30 2 *",       "at 2026-01-03 08:00",
 	"0 8 1 1 *",  "0 8 * * *; tail 5", "15,45 6-20 * * *", "at 2025-01-01 08:00",
 };
-
-static unsigned new_seed(void) {
-	unsigned seed = 0;
-	const char *given = getenv("SEED");
-	if (given != NULL) {
-		seed = (unsigned)strtoul(given, NULL, 10);
-	} else {
-		assert_int_equal(getrandom(&seed, sizeof(seed), 0), sizeof(seed));
-	}
-	print_message("SEED=%u\n", seed);
-	return seed;
-}
 
 /* The model: what planner.h says, with no thought for speed. */
 struct model_entry {
@@ -139,7 +127,7 @@ static void take(struct model *m, int64_t until_us) {
 
 static void the_plan_is_that_of_a_patient_clerk(void **state) {
 	(void)state;
-	srandom(new_seed());
+	seed_random();
 	struct model m = {.mark_us = START};
 	struct error err = {0};
 	assert_int_equal(tz_load("Europe/Berlin", &m.tz, &err), 0);

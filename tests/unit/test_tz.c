@@ -2,13 +2,13 @@
  * as text. */
 #include "schedule/tz.h"
 #include "schedule/types.h"
+#include "seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -36,18 +36,6 @@ static const char *const zones[] = {
 	"Etc/GMT+12",
 };
 
-static unsigned new_seed(void) {
-	unsigned seed = 0;
-	const char *given = getenv("SEED");
-	if (given != NULL) {
-		seed = (unsigned)strtoul(given, NULL, 10);
-	} else {
-		assert_int_equal(getrandom(&seed, sizeof(seed), 0), sizeof(seed));
-	}
-	print_message("SEED=%u\n", seed);
-	return seed;
-}
-
 /* The C library reads TZ anew. */
 static void libc_zone(const char *name) {
 	setenv("TZ", name, 1);
@@ -61,7 +49,7 @@ static int64_t random_between(int64_t low, int64_t high) {
 
 static void local_time_is_the_c_librarys(void **state) {
 	(void)state;
-	srandom(new_seed());
+	seed_random();
 	for (size_t z = 0; z < LENGTH(zones); z++) {
 		AUTO(tz_free) struct tz *tz = NULL;
 		struct error err = {0};
@@ -131,7 +119,7 @@ static void footers_are_read_as_the_c_library_reads_them(void **state) {
 		"AAA-5BBB,59,299/3",
 		"AAA3BBB,J60,J300/23:30:15",
 	};
-	srandom(new_seed());
+	seed_random();
 	for (size_t f = 0; f < LENGTH(footers); f++) {
 		AUTO(tz_free) struct tz *tz = zone_of_footer(footers[f]);
 		libc_zone(footers[f]);
@@ -230,7 +218,7 @@ static void broken_files_are_refused(void **state) {
 	assert_non_null(file);
 	size_t len = fread(bytes, 1, sizeof(bytes), file);
 	fclose(file);
-	srandom(new_seed());
+	seed_random();
 	for (size_t cut = 0; cut < len; cut += 7) {
 		struct tz *tz = NULL;
 		if (tz_parse(bytes, cut, "cut", &tz, NULL) == 0) {
