@@ -99,7 +99,7 @@ void mix_fade_in(float *frames, size_t n, int64_t at, int64_t start, int64_t len
 
 void limiter_init(struct limiter *l, int rate) {
 	memset(l, 0, sizeof(*l));
-	l->ceiling = mix_gain_of_db(LIMITER_CEILING_DB);
+	l->ceiling = mix_gain_of_db(LIMITER_AIM_DB);
 	l->release = 1.0F - expf(-1.0F / (RELEASE_S * (float)rate));
 	for (int phase = 0; phase < 3; phase++) {
 		double between = (phase + 1) / 4.0;

@@ -31,11 +31,13 @@ void glide_apply(struct glide *g, float *frames, size_t n);
 void mix_fade_out(float *frames, size_t n, int64_t at, int64_t start, int64_t length);
 void mix_fade_in(float *frames, size_t n, int64_t at, int64_t start, int64_t length);
 
-/* Limiter: true peak (four times oversampled, after ITU-R BS.1770-4 annex 2) stays at or
- * below LIMITER_CEILING_DB. It looks ahead, so no attack is too fast for it; while
- * nothing reaches the ceiling the sound comes out unchanged to the bit, LIMITER_DELAY
+/* Limiter: true peak stays at or below LIMITER_CEILING_DB. It looks for peaks at four
+ * times the rate (after ITU-R BS.1770-4 annex 2), which finds up to 0.3 dB too little,
+ * and so aims that much lower. It looks ahead, so no attack is too fast for it; while
+ * nothing reaches the aim the sound comes out unchanged to the bit, LIMITER_DELAY
  * frames later. */
 #define LIMITER_CEILING_DB (-1.0)
+#define LIMITER_AIM_DB (-1.3)
 #define LIMITER_DELAY 128
 #define LIMITER_TAPS 12
 #define LIMITER_WINDOW (LIMITER_DELAY - LIMITER_TAPS / 2 + 1)
