@@ -35,9 +35,9 @@
 int64_t engine_now_ns(void);
 void engine_wake(int fd); /* of an eventfd */
 void engine_drain(int fd);
-/* The calling thread, where the system lets it (RLIMIT_RTPRIO), goes before all ordinary
- * ones. 0 or an errno. */
-int engine_be_urgent(int priority);
+/* Names the calling thread (up to 15 bytes), and lets it go before all ordinary ones
+ * where the system does (RLIMIT_RTPRIO). 0 or an errno. */
+int engine_be_urgent(const char *name, int priority);
 
 /* ---- a job inside the engine ---- */
 

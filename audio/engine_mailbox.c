@@ -31,7 +31,9 @@ void engine_drain(int fd) {
 	(void)done;
 }
 
-int engine_be_urgent(int priority) {
+int engine_be_urgent(const char *name, int priority) {
+	/* A name that is too long is not set, and that is all. */
+	(void)pthread_setname_np(pthread_self(), name);
 	struct sched_param p = {.sched_priority = priority};
 	return pthread_setschedparam(pthread_self(), SCHED_FIFO, &p);
 }

@@ -26,6 +26,7 @@
 #define QUIT_NS 150000000LL /* for the last ramp */
 #define SHALLOW_MS 60       /* queued at most where nothing can be taken back */
 #define FIRST_MS 20         /* written before a device is started */
+#define BLOCK_MS 50         /* written at a time: every call to a driver costs */
 #define CRITICAL_MS                                                                      \
 	12 /* queued less than this, it is written whatever the rings have               \
 	    */
@@ -107,7 +108,7 @@ static int prepare_strip(struct output *o, struct strip *s, struct error *err) {
 
 static int allocate_blocks(struct output *o, struct error *err) {
 	const struct pcm *p = o->device;
-	o->block = p->rate / 100;
+	o->block = p->rate * BLOCK_MS / 1000;
 	size_t block = (size_t)o->block;
 	o->planes = calloc(block * ((size_t)p->channels + 1), sizeof(*o->planes));
 	o->frames = calloc(block * (size_t)p->channels, mix_format_bytes(p->format));
@@ -490,7 +491,9 @@ static void leave(struct output *o) {
 
 void *output_run(void *output) {
 	struct output *o = output;
-	o->urgent_error = engine_be_urgent(ENGINE_PRIORITY_OUTPUT);
+	char name[16];
+	snprintf(name, sizeof(name), "output %lld", (long long)(o->id % 10000000));
+	o->urgent_error = engine_be_urgent(name, ENGINE_PRIORITY_OUTPUT);
 	for (;;) {
 		take_commands(o);
 		int64_t now_ns = engine_now_ns();

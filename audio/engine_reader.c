@@ -239,7 +239,7 @@ void *reader_run(void *reader) {
 	struct reader *r = reader;
 	/* It goes before ordinary threads like those it feeds; without, it only is later.
 	 */
-	(void)engine_be_urgent(ENGINE_PRIORITY_READER);
+	(void)engine_be_urgent("reader", ENGINE_PRIORITY_READER);
 	while (!ordered_to_quit(r)) {
 		bool more = false;
 		take_commands(r);

@@ -14,6 +14,7 @@
 /* A device that stands and is started this late before a voice needs no time to be
  * measured: the voice is put behind its very first frames. */
 #define IMMINENT_NS 20000000LL
+#define PLACE_NS 20000000LL /* a voice is placed before the device is filled so far */
 #define RETRY_NS 20000000LL /* of a note that found no room */
 
 void voices_take(struct output *o, struct tap *tap) {
@@ -172,7 +173,7 @@ static int64_t first_open(const struct output *o) {
 /* How long before its start a voice is placed: before what it shall sound with is
  * written, so that nothing has to be taken back for it. */
 static int64_t place_ahead_ns(const struct output *o) {
-	return timeline_ns(o->device->buffer_frames + 2 * o->block, o->device->rate);
+	return timeline_ns(o->device->buffer_frames, o->device->rate) + PLACE_NS;
 }
 
 static int64_t start_of(const struct voice *v) {

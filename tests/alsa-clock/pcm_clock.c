@@ -53,6 +53,7 @@ struct card {
 	int data_fd;
 	int side_fd;
 	int timer_fd;
+	int64_t armed_ns; /* what it was set to last, 0: never */
 	/* The stream. Positions are frames since prepare. */
 	snd_pcm_uframes_t avail_min;
 	snd_pcm_uframes_t stop_threshold;
@@ -212,6 +213,12 @@ static int64_t clock_position(const struct card *c, int64_t at_ns) {
 }
 
 static void arm_at(struct card *c, int64_t at_ns) {
+	/* Earlier than wanted does no harm: who waits asks for the events, and is sent
+	 * back to wait. An application that never waits then costs no timer. */
+	if (c->armed_ns != 0 && c->armed_ns <= at_ns) {
+		return;
+	}
+	c->armed_ns = at_ns;
 	struct itimerspec when = {0};
 	when.it_value.tv_sec = at_ns / NS_PER_S;
 	when.it_value.tv_nsec = at_ns % NS_PER_S;
@@ -395,6 +402,7 @@ static int clock_poll_revents(snd_pcm_ioplug_t *io, struct pollfd *pfd, unsigned
 	(void)pfd;
 	(void)nfds;
 	*revents = 0;
+	c->armed_ns = 0;
 	if (look_around(c) < 0) {
 		snd_pcm_ioplug_set_state(io, SND_PCM_STATE_DISCONNECTED);
 		arm(c);
