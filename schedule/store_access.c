@@ -22,7 +22,7 @@ static void done(void *value) {
 	token_done(value);
 }
 
-static const struct row_type tokens = {sizeof(struct token), load, done};
+static const struct row_type tokens = {sizeof(struct token), load, done, NULL};
 
 static int add_token(struct store *s, const char *name, const uint8_t hash[32],
 		     int64_t created_us, int64_t *id, struct error *err) {
@@ -103,16 +103,9 @@ int store_token_check(struct store *s, const uint8_t hash[32], int64_t now_us,
 
 int store_token_list(struct store *s, struct store_page page, struct token **ret,
 		     size_t *n, struct error *err) {
-	int rc = check_page(page.limit, err);
-	if (rc < 0) {
-		return rc;
-	}
-	AUTO(query_done)
-	struct query q = query_new(s, COLUMNS " WHERE id > ? ORDER BY id LIMIT ?");
-	query_bind_int(&q, page.after);
-	query_bind_int(&q, page.limit);
 	void *items = NULL;
-	rc = query_all(&q, &tokens, &items, n, err);
+	int rc = query_page(s, COLUMNS " WHERE id > ? ORDER BY id LIMIT ?", page, &tokens,
+			    &items, n, err);
 	if (rc == 0) {
 		*ret = items;
 	}
@@ -159,7 +152,7 @@ static void answer_value_done(void *value) {
 }
 
 static const struct row_type answers = {sizeof(struct answer), load_answer,
-					answer_value_done};
+					answer_value_done, NULL};
 
 static int put_answer(struct store *s, const char *who, const char *key,
 		      const struct answer *answer, int64_t now_us, struct error *err) {

@@ -28,11 +28,9 @@ static void done(void *value) {
 	announcement_done(value);
 }
 
-static const struct row_type announcements = {sizeof(struct announcement), load, done};
-
 /* Reads the parts of announcements that stand in a row by id, once for all of them. */
-static int load_parts(struct store *s, struct announcement *items, size_t n,
-		      struct error *err) {
+static int load_parts(struct store *s, void *values, size_t n, struct error *err) {
+	struct announcement *items = values;
 	if (n == 0) {
 		return 0;
 	}
@@ -60,51 +58,24 @@ static int load_parts(struct store *s, struct announcement *items, size_t n,
 	return rc;
 }
 
+static const struct row_type announcements = {sizeof(struct announcement), load, done,
+					      load_parts};
+
 int store_announcement_get(struct store *s, int64_t id, struct announcement *ret,
 			   struct error *err) {
-	AUTO(query_done) struct query q = query_new(s, COLUMNS " WHERE id = ?");
-	query_bind_int(&q, id);
-	struct announcement a;
-	int rc = query_one(&q, &announcements, &a, err);
-	if (rc == 0) {
-		return error_set(err, ENOENT, "there is no announcement %lld",
-				 (long long)id);
-	}
-	if (rc < 0) {
-		return rc;
-	}
-	rc = load_parts(s, &a, 1, err);
-	if (rc < 0) {
-		announcement_done(&a);
-		return rc;
-	}
-	*ret = a;
-	return 0;
+	return query_by_id(s, COLUMNS " WHERE id = ?", id, "announcement", &announcements,
+			   ret, err);
 }
 
 int store_announcement_list(struct store *s, struct store_page page,
 			    struct announcement **ret, size_t *n, struct error *err) {
-	int rc = check_page(page.limit, err);
-	if (rc < 0) {
-		return rc;
-	}
-	AUTO(query_done)
-	struct query q = query_new(s, COLUMNS " WHERE id > ? ORDER BY id LIMIT ?");
-	query_bind_int(&q, page.after);
-	query_bind_int(&q, page.limit);
 	void *items = NULL;
-	size_t count = 0;
-	rc = query_all(&q, &announcements, &items, &count, err);
+	int rc = query_page(s, COLUMNS " WHERE id > ? ORDER BY id LIMIT ?", page,
+			    &announcements, &items, n, err);
 	if (rc == 0) {
-		rc = load_parts(s, items, count, err);
+		*ret = items;
 	}
-	if (rc < 0) {
-		rows_free(&announcements, items, count);
-		return rc;
-	}
-	*ret = items;
-	*n = count;
-	return 0;
+	return rc;
 }
 
 void announcement_list_free(struct announcement *items, size_t n) {

@@ -22,16 +22,10 @@ static void done(void *value) {
 	area_done(value);
 }
 
-static const struct row_type areas = {sizeof(struct area), load, done};
+static const struct row_type areas = {sizeof(struct area), load, done, NULL};
 
 int store_area_get(struct store *s, int64_t id, struct area *ret, struct error *err) {
-	AUTO(query_done) struct query q = query_new(s, COLUMNS " WHERE id = ?");
-	query_bind_int(&q, id);
-	int rc = query_one(&q, &areas, ret, err);
-	if (rc == 0) {
-		return error_set(err, ENOENT, "there is no area %lld", (long long)id);
-	}
-	return rc < 0 ? rc : 0;
+	return query_by_id(s, COLUMNS " WHERE id = ?", id, "area", &areas, ret, err);
 }
 
 int store_area_by_code(struct store *s, const char *code, struct area *ret,
@@ -53,16 +47,9 @@ int store_area_by_code(struct store *s, const char *code, struct area *ret,
 
 int store_area_list(struct store *s, struct store_page page, struct area **ret, size_t *n,
 		    struct error *err) {
-	int rc = check_page(page.limit, err);
-	if (rc < 0) {
-		return rc;
-	}
-	AUTO(query_done)
-	struct query q = query_new(s, COLUMNS " WHERE id > ? ORDER BY id LIMIT ?");
-	query_bind_int(&q, page.after);
-	query_bind_int(&q, page.limit);
 	void *items = NULL;
-	rc = query_all(&q, &areas, &items, n, err);
+	int rc = query_page(s, COLUMNS " WHERE id > ? ORDER BY id LIMIT ?", page, &areas,
+			    &items, n, err);
 	if (rc == 0) {
 		*ret = items;
 	}

@@ -35,7 +35,7 @@ static void done(void *value) {
 	clip_done(value);
 }
 
-static const struct row_type clips = {sizeof(struct clip), load, done};
+static const struct row_type clips = {sizeof(struct clip), load, done, NULL};
 
 int store_clip_get(struct store *s, const char *id, struct clip *ret, struct error *err) {
 	AUTO(query_done) struct query q = query_new(s, COLUMNS " WHERE id = ?");

@@ -135,12 +135,21 @@ struct row_type {
 	size_t size;
 	int (*load)(struct query *q, void *ret, struct error *err);
 	void (*done)(void *value);
+	/* Fills what n loaded values, ascending by id, have in other tables; NULL where
+	 * they have nothing there. */
+	int (*children)(struct store *s, void *items, size_t n, struct error *err);
 };
 /* Reads the one row there may be: 1, or 0 where there is none. */
 int query_one(struct query *q, const struct row_type *type, void *ret, struct error *err);
+/* The row of an id: 0, or -ENOENT "there is no THING ID". sql takes the id. */
+int query_by_id(struct store *s, const char *sql, int64_t id, const char *thing,
+		const struct row_type *type, void *ret, struct error *err);
 /* Reads all rows into an array. */
 int query_all(struct query *q, const struct row_type *type, void **ret, size_t *n,
 	      struct error *err);
+/* A page of a list. sql takes page.after and page.limit, in this order. */
+int query_page(struct store *s, const char *sql, struct store_page page,
+	       const struct row_type *type, void **ret, size_t *n, struct error *err);
 void rows_free(const struct row_type *type, void *items, size_t n);
 
 /* ---- store_check.c: -EINVAL names the field and says what to write ---- */

@@ -23,30 +23,17 @@ static void done(void *value) {
 	output_done(value);
 }
 
-static const struct row_type outputs = {sizeof(struct output), load, done};
+static const struct row_type outputs = {sizeof(struct output), load, done, NULL};
 
 int store_output_get(struct store *s, int64_t id, struct output *ret, struct error *err) {
-	AUTO(query_done) struct query q = query_new(s, COLUMNS " WHERE id = ?");
-	query_bind_int(&q, id);
-	int rc = query_one(&q, &outputs, ret, err);
-	if (rc == 0) {
-		return error_set(err, ENOENT, "there is no output %lld", (long long)id);
-	}
-	return rc < 0 ? rc : 0;
+	return query_by_id(s, COLUMNS " WHERE id = ?", id, "output", &outputs, ret, err);
 }
 
 int store_output_list(struct store *s, struct store_page page, struct output **ret,
 		      size_t *n, struct error *err) {
-	int rc = check_page(page.limit, err);
-	if (rc < 0) {
-		return rc;
-	}
-	AUTO(query_done)
-	struct query q = query_new(s, COLUMNS " WHERE id > ? ORDER BY id LIMIT ?");
-	query_bind_int(&q, page.after);
-	query_bind_int(&q, page.limit);
 	void *items = NULL;
-	rc = query_all(&q, &outputs, &items, n, err);
+	int rc = query_page(s, COLUMNS " WHERE id > ? ORDER BY id LIMIT ?", page,
+			    &outputs, &items, n, err);
 	if (rc == 0) {
 		*ret = items;
 	}

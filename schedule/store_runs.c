@@ -36,7 +36,7 @@ static void done(void *value) {
 	run_done(value);
 }
 
-static const struct row_type runs = {sizeof(struct run), load, done};
+static const struct row_type runs = {sizeof(struct run), load, done, NULL};
 
 static int load_zone(struct query *q, void *ret, struct error *err) {
 	struct run_zone *zone = ret;
@@ -62,7 +62,7 @@ static void zone_value_done(void *value) {
 }
 
 static const struct row_type run_zones = {sizeof(struct run_zone), load_zone,
-					  zone_value_done};
+					  zone_value_done, NULL};
 
 static int load_zones(struct store *s, struct run *run, struct error *err) {
 	AUTO(query_done)

@@ -32,8 +32,6 @@ static void done(void *value) {
 	schedule_done(value);
 }
 
-static const struct row_type schedules = {sizeof(struct schedule), load, done};
-
 static struct schedule *find(struct schedule *items, size_t n, size_t *at, int64_t id) {
 	while (*at < n && items[*at].id < id) {
 		(*at)++;
@@ -81,8 +79,7 @@ static int load_areas(struct store *s, struct schedule *items, size_t n,
 	return rc;
 }
 
-static int load_targets(struct store *s, struct schedule *items, size_t n,
-			struct error *err) {
+static int load_targets(struct store *s, void *items, size_t n, struct error *err) {
 	if (n == 0) {
 		return 0;
 	}
@@ -90,50 +87,24 @@ static int load_targets(struct store *s, struct schedule *items, size_t n,
 	return rc < 0 ? rc : load_areas(s, items, n, err);
 }
 
+static const struct row_type schedules = {sizeof(struct schedule), load, done,
+					  load_targets};
+
 int store_schedule_get(struct store *s, int64_t id, struct schedule *ret,
 		       struct error *err) {
-	AUTO(query_done) struct query q = query_new(s, COLUMNS " WHERE id = ?");
-	query_bind_int(&q, id);
-	struct schedule schedule;
-	int rc = query_one(&q, &schedules, &schedule, err);
-	if (rc == 0) {
-		return error_set(err, ENOENT, "there is no schedule %lld", (long long)id);
-	}
-	if (rc < 0) {
-		return rc;
-	}
-	rc = load_targets(s, &schedule, 1, err);
-	if (rc < 0) {
-		schedule_done(&schedule);
-		return rc;
-	}
-	*ret = schedule;
-	return 0;
+	return query_by_id(s, COLUMNS " WHERE id = ?", id, "schedule", &schedules, ret,
+			   err);
 }
 
 int store_schedule_list(struct store *s, struct store_page page, struct schedule **ret,
 			size_t *n, struct error *err) {
-	int rc = check_page(page.limit, err);
-	if (rc < 0) {
-		return rc;
-	}
-	AUTO(query_done)
-	struct query q = query_new(s, COLUMNS " WHERE id > ? ORDER BY id LIMIT ?");
-	query_bind_int(&q, page.after);
-	query_bind_int(&q, page.limit);
 	void *items = NULL;
-	size_t count = 0;
-	rc = query_all(&q, &schedules, &items, &count, err);
+	int rc = query_page(s, COLUMNS " WHERE id > ? ORDER BY id LIMIT ?", page,
+			    &schedules, &items, n, err);
 	if (rc == 0) {
-		rc = load_targets(s, items, count, err);
+		*ret = items;
 	}
-	if (rc < 0) {
-		rows_free(&schedules, items, count);
-		return rc;
-	}
-	*ret = items;
-	*n = count;
-	return 0;
+	return rc;
 }
 
 void schedule_list_free(struct schedule *items, size_t n) {

@@ -272,8 +272,25 @@ int query_one(struct query *q, const struct row_type *type, void *ret,
 	if (rc < 0) {
 		return rc;
 	}
+	rc = type->children != NULL ? type->children(q->store, value, 1, err) : 0;
+	if (rc < 0) {
+		type->done(value);
+		return rc;
+	}
 	memcpy(ret, value, type->size);
 	return 1;
+}
+
+int query_by_id(struct store *s, const char *sql, int64_t id, const char *thing,
+		const struct row_type *type, void *ret, struct error *err) {
+	AUTO(query_done) struct query q = query_new(s, sql);
+	query_bind_int(&q, id);
+	int rc = query_one(&q, type, ret, err);
+	if (rc == 0) {
+		return error_set(err, ENOENT, "there is no %s %lld", thing,
+				 (long long)id);
+	}
+	return rc < 0 ? rc : 0;
 }
 
 int query_all(struct query *q, const struct row_type *type, void **ret, size_t *n,
@@ -300,6 +317,9 @@ int query_all(struct query *q, const struct row_type *type, void **ret, size_t *
 		}
 		count++;
 	}
+	if (rc == 0 && type->children != NULL) {
+		rc = type->children(q->store, items, count, err);
+	}
 	if (rc < 0) {
 		rows_free(type, items, count);
 		return rc;
@@ -307,6 +327,18 @@ int query_all(struct query *q, const struct row_type *type, void **ret, size_t *
 	*ret = items;
 	*n = count;
 	return 0;
+}
+
+int query_page(struct store *s, const char *sql, struct store_page page,
+	       const struct row_type *type, void **ret, size_t *n, struct error *err) {
+	int rc = check_page(page.limit, err);
+	if (rc < 0) {
+		return rc;
+	}
+	AUTO(query_done) struct query q = query_new(s, sql);
+	query_bind_int(&q, page.after);
+	query_bind_int(&q, page.limit);
+	return query_all(&q, type, ret, n, err);
 }
 
 void rows_free(const struct row_type *type, void *items, size_t n) {

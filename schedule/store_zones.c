@@ -25,8 +25,6 @@ static void done(void *value) {
 	zone_done(value);
 }
 
-static const struct row_type zones = {sizeof(struct zone), load, done};
-
 static struct zone *find(struct zone *items, size_t n, size_t *at, int64_t id) {
 	while (*at < n && items[*at].id < id) {
 		(*at)++;
@@ -72,8 +70,7 @@ static int load_quiet(struct store *s, struct zone *items, size_t n, struct erro
 	return rc;
 }
 
-static int load_children(struct store *s, struct zone *items, size_t n,
-			 struct error *err) {
+static int load_children(struct store *s, void *items, size_t n, struct error *err) {
 	if (n == 0) {
 		return 0;
 	}
@@ -81,38 +78,17 @@ static int load_children(struct store *s, struct zone *items, size_t n,
 	return rc < 0 ? rc : load_quiet(s, items, n, err);
 }
 
-/* The one zone of a query: 1, or 0 where there is none. */
-static int load_one(struct store *s, struct query *q, struct zone *ret,
-		    struct error *err) {
-	struct zone zone;
-	int rc = query_one(q, &zones, &zone, err);
-	if (rc <= 0) {
-		return rc;
-	}
-	rc = load_children(s, &zone, 1, err);
-	if (rc < 0) {
-		zone_done(&zone);
-		return rc;
-	}
-	*ret = zone;
-	return 1;
-}
+static const struct row_type zones = {sizeof(struct zone), load, done, load_children};
 
 int store_zone_get(struct store *s, int64_t id, struct zone *ret, struct error *err) {
-	AUTO(query_done) struct query q = query_new(s, COLUMNS " WHERE id = ?");
-	query_bind_int(&q, id);
-	int rc = load_one(s, &q, ret, err);
-	if (rc == 0) {
-		return error_set(err, ENOENT, "there is no zone %lld", (long long)id);
-	}
-	return rc < 0 ? rc : 0;
+	return query_by_id(s, COLUMNS " WHERE id = ?", id, "zone", &zones, ret, err);
 }
 
 int store_zone_by_name(struct store *s, const char *name, struct zone *ret,
 		       struct error *err) {
 	AUTO(query_done) struct query q = query_new(s, COLUMNS " WHERE name = ?");
 	query_bind_text(&q, name);
-	int rc = load_one(s, &q, ret, err);
+	int rc = query_one(&q, &zones, ret, err);
 	if (rc == 0) {
 		return error_set(err, ENOENT, "there is no zone '%s'", store_shown(name));
 	}
@@ -121,27 +97,13 @@ int store_zone_by_name(struct store *s, const char *name, struct zone *ret,
 
 int store_zone_list(struct store *s, struct store_page page, struct zone **ret, size_t *n,
 		    struct error *err) {
-	int rc = check_page(page.limit, err);
-	if (rc < 0) {
-		return rc;
-	}
-	AUTO(query_done)
-	struct query q = query_new(s, COLUMNS " WHERE id > ? ORDER BY id LIMIT ?");
-	query_bind_int(&q, page.after);
-	query_bind_int(&q, page.limit);
 	void *items = NULL;
-	size_t count = 0;
-	rc = query_all(&q, &zones, &items, &count, err);
+	int rc = query_page(s, COLUMNS " WHERE id > ? ORDER BY id LIMIT ?", page, &zones,
+			    &items, n, err);
 	if (rc == 0) {
-		rc = load_children(s, items, count, err);
+		*ret = items;
 	}
-	if (rc < 0) {
-		rows_free(&zones, items, count);
-		return rc;
-	}
-	*ret = items;
-	*n = count;
-	return 0;
+	return rc;
 }
 
 void zone_list_free(struct zone *items, size_t n) {
