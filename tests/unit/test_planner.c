@@ -158,15 +158,53 @@ static void the_plan_is_that_of_a_patient_clerk(void **state) {
 	tz_free(m.tz);
 }
 
-static int put_rule(struct planner *p, int64_t id, const char *text, int64_t since_us) {
+static int put_valid(struct planner *p, int64_t id, const char *text, int64_t since_us,
+		     int64_t from_us, int64_t until_us) {
 	char rule[64];
 	snprintf(rule, sizeof(rule), "%s", text);
 	struct schedule s = {.id = id,
 			     .enabled = true,
 			     .rule = rule,
-			     .from_us = TIME_NONE,
-			     .until_us = TIME_NONE};
+			     .from_us = from_us,
+			     .until_us = until_us};
 	return planner_put(p, &s, since_us, NULL);
+}
+
+static int put_rule(struct planner *p, int64_t id, const char *text, int64_t since_us) {
+	return put_valid(p, id, text, since_us, TIME_NONE, TIME_NONE);
+}
+
+static void validity_begins_with_from_and_ends_before_until(void **state) {
+	(void)state;
+	static const struct {
+		int64_t from_us;
+		int64_t until_us;
+		int first; /* hours from START; 0: none */
+		int n;
+	} cases[] = {
+		{TIME_NONE, START + 4 * HOUR, 1, 3},
+		{TIME_NONE, START + 4 * HOUR + 1, 1, 4},
+		{START + 2 * HOUR, START + 4 * HOUR, 2, 2},
+		{START + 2 * HOUR + 1, START + 4 * HOUR, 3, 1},
+		{START + 2 * HOUR, START + 2 * HOUR, 0, 0},
+		{START + 3 * HOUR, START + 2 * HOUR, 0, 0},
+		{START - DAY, START + HOUR + 1, 1, 1},
+	};
+	AUTO(tz_free) struct tz *tz = NULL;
+	assert_int_equal(tz_load("UTC", &tz, NULL), 0);
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		AUTO(planner_free) struct planner *p = NULL;
+		struct planned got = {0};
+		assert_int_equal(planner_new(tz, NULL, START, &p, NULL), 0);
+		assert_int_equal(put_valid(p, 1, "0 * * * *", START, cases[i].from_us,
+					   cases[i].until_us),
+				 0);
+		for (int k = 0; k < cases[i].n; k++) {
+			assert_int_equal(planner_take(p, START + DAY, &got), 1);
+			assert_int_equal(got.due_us, START + (cases[i].first + k) * HOUR);
+		}
+		assert_int_equal(planner_take(p, START + DAY, &got), 0);
+	}
 }
 
 static void several_at_once_come_out_one_by_one(void **state) {
@@ -272,6 +310,7 @@ static void a_hundred_thousand_schedules(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_plan_is_that_of_a_patient_clerk),
+		cmocka_unit_test(validity_begins_with_from_and_ends_before_until),
 		cmocka_unit_test(several_at_once_come_out_one_by_one),
 		cmocka_unit_test(one_saved_while_others_are_handed_over_is_not_skipped),
 		cmocka_unit_test(a_step_back_gives_out_again_and_hides_nothing),

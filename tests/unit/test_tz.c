@@ -145,6 +145,11 @@ static void saving_may_last_all_the_year(void **state) {
 	for (int64_t day = civil_to_days(1971, 1, 1); day < civil_to_days(2800, 1, 1);
 	     day++) {
 		assert_int_equal(tz_offset_s(tz, day * 86400 + 9000), -4 * 3600);
+		/* Half an hour behind the moment at which it ends and begins again. */
+		int64_t at = day * 86400 + 7 * 1800;
+		struct civil c;
+		tz_to_civil(tz, at, &c);
+		assert_int_equal(tz_from_civil(tz, &c), at);
 	}
 }
 
