@@ -1,0 +1,285 @@
+/* test_clip.c - Opus files as the player reads them, and jobs as one line of sound: every
+ * cut of reading gives the same frames; damaged, cut off, chained and missing files are
+ * refused with a sentence. */
+#include "audio/chime.h"
+#include "audio/clip.h"
+#include "audio/source.h"
+
+#include <math.h>
+#include <opus/opusenc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define FRAMES 96123
+
+static char folder[] = "/tmp/dalaba-clip-XXXXXX";
+
+static const char *path_of(const char *name) {
+	static char paths[8][128];
+	static size_t next;
+	char *path = paths[next++ % 8];
+	snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
+	return path;
+}
+
+/* Left is a tone of 500 Hz, right one of 700 Hz. */
+static void write_clip(const char *name, int channels, int chained) {
+	int code = 0;
+	OggOpusComments *comments = ope_comments_create();
+	OggOpusEnc *enc = ope_encoder_create_file(path_of(name), comments, 48000,
+						  channels, 0, &code);
+	assert_non_null(enc);
+	for (int link = 0; link <= chained; link++) {
+		float x[2];
+		for (int i = 0; i < FRAMES; i++) {
+			x[0] = (float)(0.3 * sin(2 * M_PI * 500 * i / 48000));
+			x[1] = (float)(0.3 * sin(2 * M_PI * 700 * i / 48000));
+			assert_int_equal(ope_encoder_write_float(enc, x, 1), 0);
+		}
+		if (link < chained) {
+			assert_int_equal(ope_encoder_chain_current(enc, comments), 0);
+		}
+	}
+	assert_int_equal(ope_encoder_drain(enc), 0);
+	ope_encoder_destroy(enc);
+	ope_comments_destroy(comments);
+}
+
+static void copy_part(const char *from, const char *to, double share, long flip) {
+	static char bytes[1 << 20];
+	FILE *in = fopen(path_of(from), "re");
+	FILE *out = fopen(path_of(to), "we");
+	assert_true(in != NULL && out != NULL);
+	size_t n = fread(bytes, 1, sizeof(bytes), in);
+	if (flip != 0) {
+		memset(bytes + flip, 0x5a, 400);
+	}
+	n = (size_t)((double)n * share);
+	assert_int_equal(fwrite(bytes, 1, n, out), n);
+	fclose(in);
+	fclose(out);
+}
+
+static int set_up(void **state) {
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	write_clip("mono.opus", 1, 0);
+	write_clip("stereo.opus", 2, 0);
+	write_clip("chained.opus", 1, 1);
+	copy_part("mono.opus", "short.opus", 0.6, 0);
+	copy_part("mono.opus", "damaged.opus", 1.0, 9000);
+	copy_part("mono.opus", "header.opus", 0.001, 0);
+	FILE *f = fopen(path_of("text.opus"), "we");
+	assert_non_null(f);
+	fputs("this is not a sound\n", f);
+	fclose(f);
+	assert_int_equal(mkdir(path_of("dir.opus"), 0700), 0);
+	return 0;
+}
+
+static int tear_down(void **state) {
+	(void)state;
+	static const char *const names[] = {"mono.opus",  "stereo.opus",  "chained.opus",
+					    "short.opus", "damaged.opus", "header.opus",
+					    "text.opus"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		unlink(path_of(names[i]));
+	}
+	rmdir(path_of("dir.opus"));
+	return rmdir(folder);
+}
+
+static double power_of(const float *x, size_t n, double hz) {
+	double re = 0.0;
+	double im = 0.0;
+	for (size_t i = 0; i < n; i++) {
+		re += (double)x[i] * cos(2 * M_PI * hz * (double)i / 48000);
+		im += (double)x[i] * sin(2 * M_PI * hz * (double)i / 48000);
+	}
+	return 2 * sqrt(re * re + im * im) / (double)n;
+}
+
+static float *read_clip(const char *name, size_t piece, size_t *ret) {
+	AUTO(clip_free) struct clip *c = NULL;
+	struct error err = {0};
+	assert_int_equal(clip_open(path_of(name), &c, &err), 0);
+	float *frames = calloc(FRAMES + 20000, sizeof(*frames));
+	assert_non_null(frames);
+	size_t n = 0;
+	int got = 0;
+	while ((got = clip_read(c, frames + n, piece, &err)) > 0) {
+		n += (size_t)got;
+	}
+	assert_int_equal(got, 0);
+	assert_int_equal(n, clip_frames(c));
+	*ret = n;
+	return frames;
+}
+
+static void reads_any_way_the_same(void **state) {
+	(void)state;
+	size_t n = 0;
+	size_t m = 0;
+	float *mono = read_clip("mono.opus", 5760, &n);
+	float *again = read_clip("mono.opus", 331, &m);
+	float *stereo = read_clip("stereo.opus", 960, &m);
+	assert_int_equal(n, FRAMES);
+	assert_int_equal(m, FRAMES);
+	assert_memory_equal(mono, again, n * sizeof(*mono));
+	assert_true(fabs(power_of(mono + 4800, 48000, 500) - 0.3) < 0.02);
+	/* More channels are mixed down, each with its share. */
+	assert_true(fabs(power_of(stereo + 4800, 48000, 500) - 0.15) < 0.02);
+	assert_true(fabs(power_of(stereo + 4800, 48000, 700) - 0.15) < 0.02);
+	free(mono);
+	free(again);
+	free(stereo);
+}
+
+static const struct bad_case {
+	const char *name;
+	int code;
+	const char *words;
+} bads[] = {
+	{"missing.opus", -ENOENT, "No such file"},
+	{"text.opus", -EINVAL, "not Ogg Opus"},
+	{"dir.opus", -EINVAL, "not a file"},
+	{"chained.opus", -ENOTSUP, "chained"},
+	{"header.opus", -EINVAL, "header.opus"},
+	{"damaged.opus", -EBADMSG, "damaged.opus"},
+};
+
+static void refuses_what_does_not_play(void **state) {
+	(void)state;
+	for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
+		struct clip *c = NULL;
+		struct error err = {0};
+		float frames[960];
+		int rc = clip_open(path_of(bads[i].name), &c, &err);
+		while (rc == 0 && (rc = clip_read(c, frames, 960, &err)) > 0) {
+			rc = 0;
+		}
+		print_message("%s\n", err.text);
+		assert_int_equal(rc, bads[i].code);
+		assert_non_null(strstr(err.text, bads[i].words));
+		clip_free(c);
+	}
+}
+
+/* A copy that was cut short knows nothing of its end: it is a shorter clip, no more. */
+static void plays_what_a_short_copy_has(void **state) {
+	(void)state;
+	size_t n = 0;
+	free(read_clip("short.opus", 960, &n));
+	assert_true(n > FRAMES / 3 && n < FRAMES);
+}
+
+/* ---- jobs ---- */
+
+static struct job *new_job(void) {
+	struct job *job = job_new(3, 1);
+	assert_non_null(job);
+	job->parts[0].kind = JOB_PART_CHIME;
+	job->parts[0].path = strdup("single");
+	job->parts[1].kind = JOB_PART_SILENCE;
+	job->parts[1].silence_ms = 250;
+	job->parts[2].kind = JOB_PART_CLIP;
+	job->parts[2].path = strdup(path_of("mono.opus"));
+	job->parts[2].gain_db = -6.0;
+	job->repeat = 2;
+	job->gap_ms = 100;
+	return job;
+}
+
+static void puts_parts_in_line(void **state) {
+	(void)state;
+	struct job *job = new_job();
+	AUTO(source_free) struct source *s = NULL;
+	struct error err = {0};
+	size_t n = 0;
+	float *clip = read_clip("mono.opus", 960, &n);
+	size_t chime = (size_t)chime_frames("single");
+	size_t once = chime + 12000 + n;
+	float *got = calloc(2 * once + 4800 + 1000, sizeof(*got));
+	float *bell = calloc(chime, sizeof(*bell));
+	assert_true(got != NULL && bell != NULL);
+	chime_render("single", 0, bell, chime);
+	assert_int_equal(source_check(job, &err), 0);
+	assert_int_equal(source_new(job, &s, &err), 0);
+	size_t total = 0;
+	int rc = 0;
+	while ((rc = source_read(s, got + total, 777, &err)) > 0) {
+		total += (size_t)rc;
+	}
+	assert_int_equal(rc, 0);
+	assert_int_equal(total, 2 * once + 4800);
+	for (size_t round = 0; round < 2; round++) {
+		const float *at = got + round * (once + 4800);
+		assert_memory_equal(at, bell, chime * sizeof(*bell));
+		for (size_t i = 0; i < 12000; i++) {
+			assert_true(at[chime + i] == 0.0F);
+		}
+		for (size_t i = 0; i < n; i++) {
+			float wanted = clip[i] * (float)pow(10, -6.0 / 20);
+			assert_true(fabsf(at[chime + 12000 + i] - wanted) < 1e-6F);
+		}
+	}
+	free(got);
+	free(bell);
+	free(clip);
+	job_free(job);
+}
+
+static void refuses_a_job_that_makes_no_sense(void **state) {
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		struct job *job = new_job();
+		struct error err = {0};
+		struct source *s = NULL;
+		switch (i) {
+		case 0:
+			job->repeat = 0;
+			break;
+		case 1:
+			job->repeat = 101;
+			break;
+		case 2:
+			job->gap_ms = -1;
+			break;
+		case 3:
+			job->parts[1].silence_ms = -1;
+			break;
+		case 4:
+			job->parts[2].gain_db = 31.0;
+			break;
+		default:
+			job->parts[0].path[0] = 'x';
+			break;
+		}
+		assert_int_equal(source_new(job, &s, &err), -EINVAL);
+		assert_true(err.text[0] != '\0');
+		job_free(job);
+	}
+	struct job *job = new_job();
+	struct error err = {0};
+	job->parts[2].path[1] = 'x';
+	assert_int_equal(source_check(job, &err), -ENOENT);
+	job_free(job);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_any_way_the_same),
+		cmocka_unit_test(refuses_what_does_not_play),
+		cmocka_unit_test(plays_what_a_short_copy_has),
+		cmocka_unit_test(puts_parts_in_line),
+		cmocka_unit_test(refuses_a_job_that_makes_no_sense),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,238 @@
+/* test_pcm_wav.c - the WAV output: real time by the clock, a valid file after a kill at
+ * any moment, never a recording overwritten. */
+#include "audio/pcm.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define RATE 8000
+
+static char folder[] = "/tmp/dalaba-wav-XXXXXX";
+static char name[64];
+static unsigned int seed = 31;
+
+static int set_up(void **state) {
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(name, sizeof(name), "wav:%s/a.b.wav", folder);
+	return 0;
+}
+
+static int tear_down(void **state) {
+	(void)state;
+	char command[96];
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	return system(command); /* NOLINT(cert-env33-c): our own folder */
+}
+
+static void sleep_ms(long ms) {
+	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+	nanosleep(&t, NULL);
+}
+
+static int64_t now_ns(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static struct pcm *open_wav(void) {
+	struct pcm_spec spec = {
+		.name = name, .rate = RATE, .channels = 2, .buffer_ms = 200};
+	struct pcm *p = NULL;
+	struct error err = {0};
+	if (pcm_wav_open(&spec, &p, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+	return p;
+}
+
+/* Writes n frames; frame i of the file has the value i + 1 left, -i - 1 right. */
+static int write_count(struct pcm *p, int64_t at, int64_t n) {
+	int16_t frames[2 * RATE];
+	for (int64_t i = 0; i < n; i++) {
+		frames[2 * i] = (int16_t)((at + i) % 30000 + 1);
+		frames[2 * i + 1] = (int16_t)-frames[2 * i];
+	}
+	return pcm_write(p, frames, n, NULL);
+}
+
+struct file {
+	long data;  /* by the header */
+	long there; /* bytes behind the header */
+	int16_t frames[40 * RATE];
+};
+
+static struct file *read_wav(const char *path) {
+	static struct file f;
+	unsigned char h[44];
+	uint32_t riff = 0;
+	uint32_t data = 0;
+	FILE *in = fopen(path, "re");
+	if (in == NULL) {
+		return NULL;
+	}
+	assert_int_equal(fread(h, 1, sizeof(h), in), sizeof(h));
+	memcpy(&riff, h + 4, 4);
+	memcpy(&data, h + 40, 4);
+	assert_memory_equal(h, "RIFF", 4);
+	assert_memory_equal(h + 8, "WAVEfmt ", 8);
+	assert_memory_equal(h + 36, "data", 4);
+	assert_int_equal(riff, data + 36);
+	f.data = data;
+	f.there = (long)fread(f.frames, 1, sizeof(f.frames), in);
+	fclose(in);
+	assert_true(f.data <= f.there);
+	return &f;
+}
+
+static void plays_by_the_clock(void **state) {
+	(void)state;
+	struct pcm *p = open_wav();
+	struct pcm_status st;
+	struct error err = {0};
+	assert_int_equal(write_count(p, 0, 3000), p->buffer_frames);
+	assert_int_equal(write_count(p, 0, 10), 0); /* full */
+	int64_t before_ns = now_ns();
+	assert_int_equal(pcm_start(p, &err), 0);
+	int64_t written = p->buffer_frames;
+	for (int i = 0; i < 5; i++) {
+		sleep_ms(50);
+		assert_int_equal(pcm_status(p, &st, &err), 0);
+		assert_int_equal(st.state, PCM_RUNNING);
+		int64_t played = written - st.queued;
+		int64_t wanted = (st.at_ns - before_ns) * RATE / 1000000000;
+		assert_in_range(played, wanted > 8 ? wanted - 8 : 0, wanted + 1);
+		written += write_count(p, written, 3000);
+	}
+	/* What was taken back is not in the file; what is written instead is. */
+	int64_t back = pcm_rewind(p, 100000);
+	assert_true(back > 0 && back < p->buffer_frames + 1);
+	written -= back;
+	written += write_count(p, written, 100);
+	sleep_ms(150);
+	assert_int_equal(pcm_status(p, &st, &err), 0);
+	assert_int_equal(st.state, PCM_XRUN);
+	/* A pause is silence of its length. */
+	assert_int_equal(pcm_recover(p, &err), 0);
+	sleep_ms(200);
+	write_count(p, 7, 100);
+	assert_int_equal(pcm_start(p, &err), 0);
+	pcm_free(p);
+	const struct file *f = read_wav(name + 4);
+	assert_non_null(f);
+	assert_in_range(f->data / 4, written + RATE / 5, written + RATE);
+	for (int64_t i = 0; i < written; i++) {
+		assert_int_equal(f->frames[2 * i], i % 30000 + 1);
+		assert_int_equal(f->frames[2 * i + 1], -(i % 30000) - 1);
+	}
+	for (int64_t i = written; i < written + RATE / 5; i++) {
+		assert_int_equal(f->frames[2 * i], 0);
+	}
+}
+
+static void play_until_killed(void) {
+	struct pcm *p = open_wav();
+	struct pcm_status st;
+	int64_t written = write_count(p, 0, 1000);
+	(void)pcm_start(p, NULL);
+	for (;;) {
+		sleep_ms(2);
+		(void)pcm_status(p, &st, NULL);
+		written += write_count(p, written, 1000);
+	}
+}
+
+static void is_valid_after_a_kill(void **state) {
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		unlink(name + 4);
+		pid_t child = fork();
+		if (child == 0) {
+			play_until_killed();
+		}
+		assert_true(child > 0);
+		struct timespec t = {0, (long)(rand_r(&seed) % 900000000U) + 30000000};
+		nanosleep(&t, NULL);
+		assert_int_equal(kill(child, SIGKILL), 0);
+		assert_int_equal(waitpid(child, NULL, 0), child);
+		const struct file *f = read_wav(name + 4);
+		assert_non_null(f);
+		/* All but the last half second, and of what it says every frame. */
+		double there_s = (double)f->data / 4 / RATE;
+		assert_true(there_s > (double)t.tv_nsec / 1e9 - 0.5);
+		for (long k = 0; k < f->data / 4; k++) {
+			assert_int_equal(f->frames[2 * k], k % 30000 + 1);
+		}
+	}
+}
+
+static void overwrites_nothing(void **state) {
+	(void)state;
+	char other[96];
+	struct error err = {0};
+	struct stat st;
+	for (int i = 0; i < 3; i++) {
+		struct pcm *p = open_wav();
+		write_count(p, i * 100, 500);
+		assert_int_equal(pcm_start(p, &err), 0);
+		sleep_ms(30);
+		pcm_free(p);
+	}
+	snprintf(other, sizeof(other), "%s/a.b-2.wav", folder);
+	assert_int_equal(stat(other, &st), 0);
+	assert_true(st.st_size > 44);
+	/* One that holds nothing is taken again. */
+	pcm_free(open_wav());
+	unlink(name + 4);
+	pcm_free(open_wav());
+	pcm_free(open_wav());
+	snprintf(other, sizeof(other), "%s/a.b-9.wav", folder);
+	assert_int_equal(stat(other, &st), -1);
+}
+
+static void refuses_what_is_no_file(void **state) {
+	(void)state;
+	static const struct {
+		const char *name;
+		int code;
+		const char *words;
+	} cases[] = {
+		{"wav:", -EINVAL, "names no file"},
+		{"wav:/nowhere/at/all.wav", -ENOENT, "/nowhere/at/all.wav"},
+		{"wav:/dev/null", -EINVAL, "not a file"},
+		{"wav:/tmp", -EINVAL, "not a file"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pcm_spec spec = {.name = cases[i].name,
+					.rate = 0,
+					.channels = 1,
+					.buffer_ms = 200};
+		struct pcm *p = NULL;
+		struct error err = {0};
+		assert_int_equal(pcm_wav_open(&spec, &p, &err), cases[i].code);
+		assert_non_null(strstr(err.text, cases[i].words));
+	}
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plays_by_the_clock),
+		cmocka_unit_test(is_valid_after_a_kill),
+		cmocka_unit_test(overwrites_nothing),
+		cmocka_unit_test(refuses_what_is_no_file),
+	};
+	print_message("seed %u\n", seed);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
