@@ -86,7 +86,7 @@ tier_clang() {
 tier_tooling() {
 	say "4/5 floors, units and scripts (half a minute)"
 	pytest_tier "tooling" tests/tooling
-	say "4/5 rules against a walk over every minute of twenty years (a minute)"
+	say "4/5 dalabactl next; rules against a walk over every minute of twenty years (a minute)"
 	pytest_tier "simulation" tests/simulation
 }
 

@@ -1,0 +1,85 @@
+"""dalabactl next as a person uses it: what it prints, what it says, what it exits with. What the
+times themselves must be, test_rule_walk.py and tests/unit/test_rule.c know."""
+
+import datetime
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DALABACTL = ROOT / os.environ.get("DALABA_BUILD", "build") / "dalabactl"
+FROM = ["--from", "2026-01-01T00:00:00+08:00"]
+NO_MORE = "dalabactl: no more within 40 years\n"
+
+
+def ctl(*words):
+    return subprocess.run(
+        [DALABACTL, "next", *words], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+# (words, lines, what is said beside them)
+GOOD = [
+    (["30 7 * * *", *FROM, "--count", "2"],
+     ["2026-01-01T07:30:00+08:00", "2026-01-02T07:30:00+08:00"], ""),
+    (["0 12 * * mon-fri", *FROM],
+     [f"2026-01-{day:02}T12:00:00+08:00" for day in (1, 2, 5, 6, 7)], ""),
+    (["at 2026-12-01 08:00:30", *FROM, "--count", "3"], ["2026-12-01T08:00:30+08:00"], NO_MORE),
+    (["at 2025-12-01 08:00", *FROM], [], NO_MORE),
+    (["0 0 30 2 *", *FROM], [], NO_MORE),
+    (["30 2 * * *", "--from", "2026-03-28T12:00:00Z", "--timezone", "Europe/Berlin", "--count", "2"],
+     ["2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00"], ""),
+    # 40 years from --from, not from the line before: 2068 is beyond.
+    (["0 0 29 2 *", *FROM, "--count", "99"],
+     [f"{year}-02-29T00:00:00+08:00" for year in range(2028, 2065, 4)], NO_MORE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words, lines, said", GOOD, ids=[w[0] for w, _, _ in GOOD])
+def test_lines(words, lines, said):
+    end = ctl(*words)
+    assert (end.returncode, end.stdout.splitlines(), end.stderr) == (0, lines, said)
+    end = ctl(*words, "--json")
+    assert (end.returncode, json.loads(end.stdout), end.stderr) == (0, {"items": lines}, said)
+
+
+# (words, what the sentence has)
+BAD = [
+    ([], "RULE is missing"),
+    (["30 7 * *"], "column 9: the weekday is missing"),
+    (["60 7 * * *"], "column 1: 60 is too large for the minute"),
+    (["30 7 * * *; 农历 1"], "column 13: there is no condition '农历'"),
+    (["30", "7", "*", "*", "*"], "'7' is one word too many"),
+    (["30 7 * * *", "--from", "today"], "--from: 'today' is not a time; write it like"),
+    (["30 7 * * *", "--from", "2026-01-01T00:00:00"], "--from: '2026-01-01T00:00:00' is not a time"),
+    (["30 7 * * *", "--timezone", "Beijing"], "--timezone: there is no time zone 'Beijing'"),
+    (["30 7 * * *", "--timezone", "../../etc/passwd"], "is not a time zone"),
+    (["30 7 * * *", "--count", "0"], "--count 0: write a whole number from 1 to"),
+    (["30 7 * * *", "--count", "many"], "--count many: write a whole number from 1 to"),
+    (["30 7 * * *", "--calendar", "2026.json"], "--calendar: no condition of a rule asks a calendar"),
+]
+
+
+@pytest.mark.parametrize("words, sentence", BAD, ids=[" ".join(w) or "nothing" for w, _ in BAD])
+def test_wrong_use(words, sentence):
+    end = ctl(*words)
+    assert (end.returncode, end.stdout) == (2, "")
+    assert sentence in end.stderr
+
+
+def test_from_now_on():
+    now = datetime.datetime.now(datetime.timezone.utc)
+    lines = ctl("* * * * *").stdout.split()
+    assert len(lines) == 5
+    first = datetime.datetime.fromisoformat(lines[0])
+    assert datetime.timedelta(0) < first - now <= datetime.timedelta(minutes=2)
+
+
+def test_a_full_disk_is_told():
+    with open("/dev/full", "w") as full:
+        end = subprocess.run([DALABACTL, "next", "* * * * *"], stdout=full, stderr=subprocess.PIPE,
+                             text=True, timeout=60, check=False)  # fmt: skip
+    assert end.returncode == 1 and "No space left" in end.stderr
