@@ -30,6 +30,8 @@ static const char *const rules[] = {
 struct model_entry {
 	bool there;
 	struct rule *rule;
+	int64_t since_us;
+	int64_t from_us;
 	int64_t given_us; /* the latest given out */
 	int64_t after_us; /* dues at or before are past */
 	int64_t until_us;
@@ -39,11 +41,16 @@ struct model {
 	struct tz *tz;
 	struct planner *planner;
 	struct model_entry entries[SCHEDULES + 1]; /* by id */
+	int64_t base_us;
 	int64_t mark_us;
 };
 
 static int64_t later(int64_t a, int64_t b) {
 	return a > b ? a : b;
+}
+
+static int64_t earlier(int64_t a, int64_t b) {
+	return a < b ? a : b;
 }
 
 static bool model_due(const struct model *m, int64_t id, int64_t *ret_us) {
@@ -80,6 +87,27 @@ static void drop(struct model *m, int64_t id) {
 	m->entries[id] = (struct model_entry){0};
 }
 
+static void set_after(const struct model *m, struct model_entry *e) {
+	e->after_us = later(later(m->base_us, e->since_us), e->given_us);
+	if (e->from_us != TIME_NONE) {
+		e->after_us = later(e->after_us, e->from_us - 1);
+	}
+}
+
+/* The clock is set. */
+static void reset(struct model *m, int64_t now_us) {
+	m->base_us = m->mark_us = earlier(planner_mark(m->planner), now_us);
+	planner_reset(m->planner, m->tz, m->base_us, now_us);
+	for (int64_t id = 1; id <= SCHEDULES; id++) {
+		struct model_entry *e = &m->entries[id];
+		if (e->there) {
+			e->given_us = TIME_NONE;
+			e->since_us = earlier(e->since_us, now_us);
+			set_after(m, e);
+		}
+	}
+}
+
 static void put(struct model *m, int64_t id, int64_t now_us) {
 	struct schedule s = {.id = id, .enabled = random() % 8 != 0};
 	char rule[64];
@@ -96,11 +124,10 @@ static void put(struct model *m, int64_t id, int64_t now_us) {
 		assert_int_equal(rule_parse(rule, &e->rule, &err), 0);
 		e->there = true;
 		e->until_us = s.until_us;
+		e->since_us = now_us;
+		e->from_us = s.from_us;
 		e->given_us = given_us;
-		e->after_us = later(now_us, given_us);
-		if (s.from_us != TIME_NONE) {
-			e->after_us = later(e->after_us, s.from_us - 1);
-		}
+		set_after(m, e);
 	}
 }
 
@@ -128,14 +155,14 @@ static void take(struct model *m, int64_t until_us) {
 static void the_plan_is_that_of_a_patient_clerk(void **state) {
 	(void)state;
 	seed_random();
-	struct model m = {.mark_us = START};
+	struct model m = {.base_us = START, .mark_us = START};
 	struct error err = {0};
 	assert_int_equal(tz_load("Europe/Berlin", &m.tz, &err), 0);
 	assert_int_equal(planner_new(m.tz, NULL, START, &m.planner, &err), 0);
 	int64_t now_us = START;
 	for (int i = 0; i < 3000; i++) {
 		int64_t id = random() % SCHEDULES + 1;
-		switch (random() % 6) {
+		switch (random() % 7) {
 		case 0:
 		case 1:
 			put(&m, id, now_us);
@@ -143,6 +170,12 @@ static void the_plan_is_that_of_a_patient_clerk(void **state) {
 		case 2:
 			planner_remove(m.planner, id);
 			drop(&m, id);
+			break;
+		case 3:
+			if (random() % 10 == 0) {
+				now_us += (random() % 48 - 24) * HOUR;
+				reset(&m, now_us);
+			}
 			break;
 		default:
 			now_us += random() % (2 * HOUR);
