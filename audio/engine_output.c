@@ -27,9 +27,9 @@
 #define SHALLOW_MS 60       /* queued at most where nothing can be taken back */
 #define FIRST_MS 20         /* written before a device is started */
 #define BLOCK_MS 50         /* written at a time: every call to a driver costs */
-#define CRITICAL_MS                                                                      \
-	12 /* queued less than this, it is written whatever the rings have               \
-	    */
+#define CRITICAL_MS 12 /* queued less than this, a ring that is empty is not waited for  \
+			*/
+#define MORSEL_MS 5    /* the least worth a call to the driver before that */
 
 void output_config_free(struct output_config *c) {
 	if (c != NULL) {
@@ -249,16 +249,28 @@ static int write_block(struct output *o, int64_t n, struct error *err) {
 	return done;
 }
 
+/* How much of n frames to write now: what the rings have, and of what they have not no
+ * more than the device needs to run on; 0: wait. */
+static int64_t portion(struct output *o, int64_t n) {
+	int64_t ready = voices_ready(o, n);
+	if (ready >= n) {
+		return n;
+	}
+	o->hungry = true;
+	int64_t spare = o->queued - frames_of_ms(o, CRITICAL_MS);
+	if (spare >= 0) {
+		return ready >= frames_of_ms(o, MORSEL_MS) ? ready : 0;
+	}
+	return ready > 0 ? ready : (n < -spare ? n : -spare);
+}
+
 static int fill(struct output *o, int64_t to, struct error *err) {
 	o->hungry = false;
 	while (o->queued < to) {
 		int64_t n = to - o->queued < o->block ? to - o->queued : o->block;
-		int64_t ready = voices_ready(o, n);
-		if (ready < n) {
-			o->hungry = true;
-			if (o->queued >= frames_of_ms(o, CRITICAL_MS)) {
-				return 0;
-			}
+		n = portion(o, n);
+		if (n == 0) {
+			return 0;
 		}
 		int done = write_block(o, n, err);
 		if (done == -EPIPE) {
