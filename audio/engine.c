@@ -290,12 +290,17 @@ static bool stop_threads(struct engine *e) {
 	return all_exited(e);
 }
 
+/* Engines whose threads may still wake up inside a driver: never freed. */
+static struct engine *left_behind;
+
 void engine_free(struct engine *e) {
 	if (e == NULL) {
 		return;
 	}
 	if (!stop_threads(e)) {
-		return; /* see above */
+		e->left_next = left_behind;
+		left_behind = e;
+		return;
 	}
 	if (e->reader_runs) {
 		pthread_join(e->reader.thread, NULL);

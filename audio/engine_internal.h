@@ -346,6 +346,7 @@ struct engine {
 	struct track *tracks;
 	size_t n_tracks;
 	struct voice *untold;
+	struct engine *left_next; /* see engine_free */
 };
 
 /* engine.c */
