@@ -7,12 +7,14 @@
 #include <sys/stat.h>
 
 #define PIECE 5760 /* frames in the longest Opus packet: 120 ms */
+#define SLACK 2400 /* frames that a conversion may have rounded off: 50 ms */
 
 struct clip {
 	OggOpusFile *of;
-	char *path;
+	char *title;
 	int channels;
 	int64_t length;
+	int64_t due; /* frames there must be */
 	int64_t at;
 	float stereo[2 * PIECE];
 };
@@ -40,48 +42,57 @@ static const char *opus_words(int code) {
 }
 
 /* opusfile says only that it cannot open a file; the reason is the system's. */
-static int check_readable(const char *path, struct error *err) {
+static int check_readable(const char *path, const char *title, struct error *err) {
 	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		int code = errno;
-		return error_set(err, code, "cannot open clip '%s': %s", path,
-				 strerror(code));
+		return error_set(err, code, "cannot open the file of clip '%s': %s%s",
+				 title, strerror(code),
+				 code == ENOENT ? "; upload it again" : "");
 	}
 	struct stat st;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		return error_set(err, EINVAL, "clip '%s' is not a file", path);
+		return error_set(err, EINVAL,
+				 "what should be the file of clip '%s' is no file; "
+				 "upload it again",
+				 title);
 	}
 	return 0;
 }
 
-int clip_open(const char *path, struct clip **ret, struct error *err) {
-	int rc = check_readable(path, err);
+int clip_open(const char *path, const char *title, int64_t frames, struct clip **ret,
+	      struct error *err) {
+	title = title != NULL ? title : path;
+	int rc = check_readable(path, title, err);
 	if (rc < 0) {
 		return rc;
 	}
 	AUTO(clip_free) struct clip *c = calloc(1, sizeof(*c));
-	if (c == NULL || (c->path = strdup(path)) == NULL) {
-		return error_set(err, ENOMEM, "no memory for clip '%s'", path);
+	if (c == NULL || (c->title = strdup(title)) == NULL) {
+		return error_set(err, ENOMEM, "no memory for clip '%s'", title);
 	}
 	int op_rc = 0;
 	c->of = op_open_file(path, &op_rc);
 	if (c->of == NULL) {
-		return error_set(err, EINVAL, "cannot play clip '%s': %s (%d)", path,
+		return error_set(err, EINVAL,
+				 "cannot play clip '%s': %s (%d); upload it again", title,
 				 opus_words(op_rc), op_rc);
 	}
 	/* A chained file may change its channel count midway; a broadcast must not
 	 * change shape in the air. */
 	if (op_link_count(c->of) != 1) {
 		return error_set(err, ENOTSUP,
-				 "cannot play clip '%s': it is a chained file", path);
+				 "cannot play clip '%s': it is a chained file", title);
 	}
 	ogg_int64_t length = op_pcm_total(c->of, -1);
 	if (length < 0) {
 		return error_set(err, EINVAL,
-				 "cannot play clip '%s': it has no length (%d)", path,
-				 (int)length);
+				 "cannot play clip '%s': it has no length (%d); upload "
+				 "it again",
+				 title, (int)length);
 	}
 	c->length = length;
+	c->due = frames > length + SLACK ? frames : length;
 	c->channels = op_channel_count(c->of, -1);
 	*ret = MOVE(c);
 	return 0;
@@ -94,7 +105,7 @@ void clip_free(struct clip *c) {
 	if (c->of != NULL) {
 		op_free(c->of);
 	}
-	free(c->path);
+	free(c->title);
 	free(c);
 }
 
@@ -108,13 +119,16 @@ int clip_read(struct clip *c, float *frames, size_t n, struct error *err) {
 				   : op_read_float_stereo(c->of, c->stereo, 2 * (int)n);
 	double seconds = (double)c->at / CLIP_RATE;
 	if (got < 0) {
-		return error_set(err, EBADMSG, "clip '%s' fails at %.2f s: %s (%d)",
-				 c->path, seconds, opus_words(got), got);
-	}
-	if (got == 0 && c->at < c->length) {
 		return error_set(err, EBADMSG,
-				 "clip '%s' is cut off: it ends at %.2f of %.2f s",
-				 c->path, seconds, (double)c->length / CLIP_RATE);
+				 "clip '%s' fails at %.2f s: %s (%d); upload it again",
+				 c->title, seconds, opus_words(got), got);
+	}
+	if (got == 0 && c->at < c->due) {
+		return error_set(
+			err, EBADMSG,
+			"clip '%s' is cut off: it ends at %.2f of %.2f s; upload "
+			"it again",
+			c->title, seconds, (double)c->due / CLIP_RATE);
 	}
 	if (c->channels != 1) {
 		for (int i = 0; i < got; i++) {

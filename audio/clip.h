@@ -12,8 +12,11 @@
 
 struct clip;
 
-/* Returns 0 and sets *ret, or a negative errno and leaves *ret alone. */
-int clip_open(const char *path, struct clip **ret, struct error *err);
+/* Errors name the clip by what people call it: title, or the path where it is NULL. A
+ * clip that has lasted `frames` (0: whatever the file says) is refused at its end when it
+ * is shorter now. Returns 0 and sets *ret, or a negative errno and leaves *ret alone. */
+int clip_open(const char *path, const char *title, int64_t frames, struct clip **ret,
+	      struct error *err);
 void clip_free(struct clip *c); /* NULL is fine */
 DEFINE_AUTO(struct clip *, clip_free)
 

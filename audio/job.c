@@ -26,6 +26,7 @@ void job_free(struct job *job) {
 	}
 	for (size_t i = 0; i < job->n_parts; i++) {
 		free(job->parts[i].path);
+		free(job->parts[i].title);
 	}
 	free(job->parts);
 	free(job->zones);

@@ -11,6 +11,8 @@ enum job_part_kind { JOB_PART_CLIP, JOB_PART_CHIME, JOB_PART_SILENCE };
 struct job_part {
 	enum job_part_kind kind;
 	char *path;         /* clip: the Opus file; chime: its name (chime.h) */
+	char *title;        /* clip: what people call it, for errors */
+	int64_t frames;     /* clip: its length, 0: as the file says */
 	double gain_db;     /* clip: what brings it to the target loudness, -60 to 30 */
 	int64_t silence_ms; /* silence */
 };

@@ -89,7 +89,7 @@ static int read_silence(int64_t left, float *frames, size_t n) {
 static int read_clip(struct source *s, const struct job_part *part, float *frames,
 		     size_t n, struct error *err) {
 	if (s->clip == NULL) {
-		int rc = clip_open(part->path, &s->clip, err);
+		int rc = clip_open(part->path, part->title, part->frames, &s->clip, err);
 		if (rc < 0) {
 			return rc;
 		}
@@ -157,7 +157,8 @@ int source_check(const struct job *job, struct error *err) {
 	for (size_t i = 0; rc == 0 && i < job->n_parts; i++) {
 		if (job->parts[i].kind == JOB_PART_CLIP) {
 			AUTO(clip_free) struct clip *clip = NULL;
-			rc = clip_open(job->parts[i].path, &clip, err);
+			const struct job_part *part = &job->parts[i];
+			rc = clip_open(part->path, part->title, part->frames, &clip, err);
 		}
 	}
 	return rc;

@@ -13,6 +13,7 @@
 #define TARGET_LUFS (-16.0)
 #define BOOST_MAX_DB 20.0
 #define SPEED_NORMAL 1.0
+#define FRAMES_PER_MS 48
 
 /* A text on its way to becoming a clip. Outlives its run, and even the director. */
 struct speaking {
@@ -150,9 +151,13 @@ static int clip_part(struct director *d, const char *id, struct job_part *ret,
 	library_path(d->config.library, id, path, sizeof(path));
 	ret->kind = JOB_PART_CLIP;
 	ret->path = strdup(path);
+	ret->title = clip.title[0] != '\0' ? strdup(clip.title) : strndup(id, 12);
+	ret->frames = clip.duration_ms * FRAMES_PER_MS;
 	ret->gain_db = gain_of(&clip);
 	clip_done(&clip);
-	return ret->path != NULL ? 0 : error_set(err, ENOMEM, "no memory for a part");
+	return ret->path != NULL && ret->title != NULL
+		       ? 0
+		       : error_set(err, ENOMEM, "no memory for a part");
 }
 
 static int job_part_fill(struct director *d, const struct part *part,

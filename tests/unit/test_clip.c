@@ -109,7 +109,7 @@ static double power_of(const float *x, size_t n, double hz) {
 static float *read_clip(const char *name, size_t piece, size_t *ret) {
 	AUTO(clip_free) struct clip *c = NULL;
 	struct error err = {0};
-	assert_int_equal(clip_open(path_of(name), &c, &err), 0);
+	assert_int_equal(clip_open(path_of(name), NULL, 0, &c, &err), 0);
 	float *frames = calloc(FRAMES + 20000, sizeof(*frames));
 	assert_non_null(frames);
 	size_t n = 0;
@@ -149,7 +149,7 @@ static const struct bad_case {
 } bads[] = {
 	{"missing.opus", -ENOENT, "No such file"},
 	{"text.opus", -EINVAL, "not Ogg Opus"},
-	{"dir.opus", -EINVAL, "not a file"},
+	{"dir.opus", -EINVAL, "is no file"},
 	{"chained.opus", -ENOTSUP, "chained"},
 	{"header.opus", -EINVAL, "header.opus"},
 	{"damaged.opus", -EBADMSG, "damaged.opus"},
@@ -161,7 +161,7 @@ static void refuses_what_does_not_play(void **state) {
 		struct clip *c = NULL;
 		struct error err = {0};
 		float frames[960];
-		int rc = clip_open(path_of(bads[i].name), &c, &err);
+		int rc = clip_open(path_of(bads[i].name), NULL, 0, &c, &err);
 		while (rc == 0 && (rc = clip_read(c, frames, 960, &err)) > 0) {
 			rc = 0;
 		}
@@ -178,6 +178,20 @@ static void plays_what_a_short_copy_has(void **state) {
 	size_t n = 0;
 	free(read_clip("short.opus", 960, &n));
 	assert_true(n > FRAMES / 3 && n < FRAMES);
+}
+
+/* Who knows how long it was, hears of it; and is told by the name people use. */
+static void misses_what_a_short_copy_lacks(void **state) {
+	(void)state;
+	AUTO(clip_free) struct clip *c = NULL;
+	struct error err = {0};
+	float frames[960];
+	int rc = clip_open(path_of("short.opus"), "flood", FRAMES, &c, &err);
+	assert_int_equal(rc, 0);
+	while ((rc = clip_read(c, frames, 960, &err)) > 0) {
+	}
+	assert_int_equal(rc, -EBADMSG);
+	assert_non_null(strstr(err.text, "clip 'flood' is cut off"));
 }
 
 /* ---- jobs ---- */
@@ -278,6 +292,7 @@ int main(void) {
 		cmocka_unit_test(reads_any_way_the_same),
 		cmocka_unit_test(refuses_what_does_not_play),
 		cmocka_unit_test(plays_what_a_short_copy_has),
+		cmocka_unit_test(misses_what_a_short_copy_lacks),
 		cmocka_unit_test(puts_parts_in_line),
 		cmocka_unit_test(refuses_a_job_that_makes_no_sense),
 	};
