@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "base/str.h"
+#include "schedule/tz.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -72,13 +73,10 @@ static int take_socket(const struct key *key, const char *value, void *field,
 
 static int take_timezone(const struct key *key, const char *value, void *field,
 			 struct error *err) {
-	/* Whether the zone is known is asked when its file is read (tz_load). */
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX"
-				      "YZ0123456789/_+-";
-	if (value[0] == '\0' || value[0] == '/' ||
-	    value[strspn(value, letters)] != '\0') {
-		return error_set(err, EINVAL,
-				 "write an IANA time zone, for example Asia/Shanghai");
+	AUTO(tz_free) struct tz *tz = NULL;
+	struct error why = {0};
+	if (tz_load(value, &tz, &why) < 0) {
+		return error_set(err, EINVAL, "%s", why.text);
 	}
 	return take_text(key, value, field, err);
 }

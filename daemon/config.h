@@ -19,7 +19,7 @@ enum speech_engine { SPEECH_ESPEAK_NG, SPEECH_COMMAND, SPEECH_HTTP };
 /* No text is NULL; "" is none. */
 struct config {
 	char *data_dir; /* absolute */
-	char *timezone; /* an IANA name */
+	char *timezone; /* an IANA name, known to this machine */
 
 	char *listen;          /* "127.0.0.1:8080", "[::1]:8080", "" */
 	char *socket;          /* absolute, fits into sockaddr_un, "" */

@@ -107,7 +107,8 @@ static const struct refusal refusals[] = {
 	{"[daemon]\ndata_dir =", "daemon.data_dir",
 	 "f:2: [daemon] data_dir = '': write an absolute path, for example /var/lib"},
 	{"[daemon]\ntimezone = CST (China)", "daemon.timezone",
-	 "f:2: [daemon] timezone = 'CST (China)': write an IANA time zone, for example"},
+	 "f:2: [daemon] timezone = 'CST (China)': there is no time zone 'CST (China)'; "
+	 "write"},
 	{"[daemon]\ntimezone = ../../etc/passwd", "daemon.timezone", "f:2: "},
 	{"[audio]\nbuffer_ms = 19", "audio.buffer_ms",
 	 "f:2: [audio] buffer_ms = '19': write a whole number from 20 to 2000, for "},
