@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "config.h"
 #include "director.h"
+#include "disk.h"
 #include "jobs.h"
 #include "library.h"
 #include "log.h"
@@ -31,6 +32,7 @@ struct box {
 	struct store *store;
 	struct faults *faults;
 	struct loop *loop;
+	struct disk *disk;
 	struct clock *clock;
 	struct jobs *jobs;
 	struct library *library;
@@ -251,6 +253,9 @@ static int create_core(struct box *box, struct error *err) {
 	if (rc >= 0) {
 		rc = loop_new(&box->loop, err);
 	}
+	if (rc >= 0) {
+		rc = disk_new(box->loop, data_dir(box), box->faults, &box->disk, err);
+	}
 	int64_t newest_us = TIME_NONE;
 	if (rc >= 0) {
 		rc = store_newest_us(box->store, &newest_us, err);
@@ -332,6 +337,7 @@ static void box_done(struct box *box) {
 	library_free(box->library);
 	jobs_free(box->jobs);
 	clock_free(box->clock);
+	disk_free(box->disk);
 	loop_free(box->loop);
 	faults_free(box->faults);
 	store_close(box->store);

@@ -20,8 +20,10 @@ static void op_zone_status(void *ctx, int64_t zone, struct admin_zone_status *re
 	struct ops_context *c = ctx;
 	struct director_zone_status status;
 	director_zone_status(c->director, zone, &status);
-	*ret = (struct admin_zone_status){
-		.run = status.run, .waiting = status.waiting, .level_db = -120.0};
+	/* A run that could not be recorded has no id to show. */
+	*ret = (struct admin_zone_status){.run = status.run > 0 ? status.run : 0,
+					  .waiting = status.waiting,
+					  .level_db = -120.0};
 	str_copy(ret->fault, sizeof(ret->fault), status.fault);
 	ret->state = status.fault[0] != '\0' ? ADMIN_ZONE_FAULT
 		     : status.run != 0       ? ADMIN_ZONE_PLAYING

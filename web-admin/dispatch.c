@@ -193,7 +193,10 @@ static void spool(struct request *r, const char *bytes, size_t n) {
 		}
 		if (done < 0) {
 			struct error err;
-			error_set(&err, errno, "the upload cannot be kept: %s",
+			error_set(&err, errno, "%s: %s",
+				  errno == ENOSPC || errno == EDQUOT
+					  ? "the disk is full, the upload cannot be kept"
+					  : "the upload cannot be kept",
 				  strerror(errno));
 			reply_error(r, &err);
 			return;
