@@ -82,6 +82,10 @@ class Refused(AssertionError):
         self.response = response
 
 
+class Ended(AssertionError):
+    """The daemon is gone while a test waited for something of it."""
+
+
 class Client:
     """Calls that check every answer. `get("/zones")` is GET /api/v1/zones; the body is JSON
     unless data= is given; the answer is the parsed JSON, or bytes where it is not JSON."""
@@ -106,6 +110,9 @@ class Client:
         response = self.session.request(
             method, self.base + path, data=data, params=params, headers=headers, timeout=timeout
         )
+        length = response.headers.get("Content-Length")
+        if method != "HEAD" and length is not None and len(response.content) < int(length):
+            raise requests.ConnectionError("the answer was cut off")
         openapi.description().check(
             method,
             urllib.parse.urlsplit(path).path,
@@ -222,8 +229,8 @@ class Daemon:
             if value:
                 return value
             if self.process and self.process.poll() is not None:
-                raise AssertionError(f"dalabad ended with {self.process.returncode} while the "
-                                     f"test waited for {what}\n{self.tail()}")  # fmt: skip
+                raise Ended(f"dalabad ended with {self.process.returncode} while the test "
+                            f"waited for {what}\n{self.tail()}")  # fmt: skip
             if time.monotonic() > until:
                 raise AssertionError(f"no {what} within {within_s} s; last: {value!r}")
             time.sleep(step_s)
