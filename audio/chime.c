@@ -8,9 +8,9 @@
 #include <string.h>
 
 #define NOTES_MAX 3
-#define BLOCK 256                 /* frames between two settings from the closed form */
-#define STRIKE (CHIME_RATE / 200) /* frames of the strike, 5 ms: no click */
-#define FADE (CHIME_RATE / 50)    /* frames at the end, 20 ms */
+#define BLOCK 256  /* frames between two settings from the closed form */
+#define STRIKE 240 /* frames of the strike, 5 ms: no click */
+#define FADE 960   /* frames at the end, 20 ms */
 
 struct note {
 	double hz;

@@ -27,9 +27,8 @@
 #define SHALLOW_MS 60       /* queued at most where nothing can be taken back */
 #define FIRST_MS 20         /* written before a device is started */
 #define BLOCK_MS 50         /* written at a time: every call to a driver costs */
-#define CRITICAL_MS 12 /* queued less than this, a ring that is empty is not waited for  \
-			*/
-#define MORSEL_MS 5    /* the least worth a call to the driver before that */
+#define CRITICAL_MS 12      /* queued less than this, an empty ring has to wait */
+#define MORSEL_MS 5         /* the least worth a call to the driver before that */
 
 void output_config_free(struct output_config *c) {
 	if (c != NULL) {

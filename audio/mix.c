@@ -106,7 +106,8 @@ void limiter_init(struct limiter *l, int rate) {
 		double sum = 0.0;
 		double taps[LIMITER_TAPS];
 		for (int k = 0; k < LIMITER_TAPS; k++) {
-			double x = k - (LIMITER_TAPS / 2 - 1) - between;
+			int offset = k - (LIMITER_TAPS / 2 - 1);
+			double x = offset - between;
 			double window = cos(M_PI * x / (LIMITER_TAPS + 1));
 			taps[k] = sin(M_PI * x) / (M_PI * x) * window * window;
 			sum += taps[k];
@@ -175,7 +176,8 @@ static float next_gain(struct limiter *l, float peak) {
 	l->at = l->at + 1 == LIMITER_WINDOW ? 0 : l->at + 1;
 	return l->sum == (int64_t)LIMITER_WINDOW * ONE_Q30
 		       ? 1.0F
-		       : (float)((double)l->sum / ((double)LIMITER_WINDOW * ONE_Q30));
+		       : (float)((double)l->sum /
+				 ((double)((int64_t)LIMITER_WINDOW * ONE_Q30)));
 }
 
 void limiter_process(struct limiter *l, float *frames, size_t n) {

@@ -74,7 +74,7 @@ static int write_header(struct wav *w, struct error *err) {
 	put_le(h + 28, rate * (uint32_t)w->frame_bytes, 4);
 	put_le(h + 32, (uint32_t)w->frame_bytes, 2);
 	put_le(h + 34, WAV_BITS, 2);
-	memcpy(h + 36, "data", 4);
+	memcpy(h + 36, "data", 4); /* NOLINT(bugprone-not-null-terminated-result) */
 	put_le(h + 40, data, 4);
 	if (pwrite(w->fd, h, sizeof(h), 0) != (ssize_t)sizeof(h)) {
 		return fail(w, "write", errno != 0 ? errno : EIO, err);

@@ -17,8 +17,6 @@
 #define WORKERS_MAX 16
 #define CHILD_FDS 4
 
-extern char **environ;
-
 struct item {
 	jobs_fn work;
 	jobs_fn done;

@@ -35,7 +35,7 @@ struct jobs_end {
 typedef void (*jobs_child_fn)(void *arg, const struct jobs_end *end);
 /* -ENOENT where there is no such program. Every other fd is closed in the child, signals
  * are at their defaults. */
-int jobs_spawn(struct jobs *jobs, const struct jobs_child *child, jobs_child_fn done,
+int jobs_spawn(struct jobs *jobs, const struct jobs_child *how, jobs_child_fn done,
 	       void *arg, struct error *err);
 
 /* Forgets what was given with this arg (not NULL): what waits is not run, what runs is

@@ -197,14 +197,16 @@ static void install_work(void *arg) {
 static void install_done(void *arg) {
 	struct task *t = arg;
 	memcpy(t->clip.id, t->installed, CLIP_ID_SIZE);
-	if (t->err.code != 0) {
-		task_finish(t, NULL, false);
-	} else if (clip_file_there(t->library, t->clip.id)) {
+	int rc = -t->err.code;
+	if (rc == 0 && clip_file_there(t->library, t->clip.id)) {
 		row_add(t);
-	} else if (jobs_run(t->library->jobs, install_work, install_done, t, &t->err) <
-		   0) {
-		/* Deleted in between, as the same clip was there before; and no worker
-		 * free to put it back. */
+		return;
+	}
+	if (rc == 0) {
+		/* Deleted in between, as the same clip was there before. */
+		rc = jobs_run(t->library->jobs, install_work, install_done, t, &t->err);
+	}
+	if (rc < 0) {
 		task_finish(t, NULL, false);
 	}
 }

@@ -115,7 +115,8 @@ static int heap_reserve(struct planner *p, size_t n) {
 		return 0;
 	}
 	size_t size = p->size == 0 ? 64 : p->size * 2;
-	struct plan_entry **heap = reallocarray(p->heap, size, sizeof(*heap));
+	struct plan_entry **heap =
+		reallocarray(p->heap, size, sizeof(struct plan_entry *));
 	if (heap == NULL) {
 		return -ENOMEM;
 	}

@@ -73,7 +73,7 @@ void zone_list_free(struct zone *items, size_t n);
  * once, ascending. -EINVAL names a zone or code that is not there, or an all-zero code.
  */
 int store_targets_resolve(struct store *s, const struct ids *zones,
-			  const struct texts *areas, struct ids *ret, struct error *err);
+			  const struct texts *codes, struct ids *ret, struct error *err);
 
 /* Inserts, or leaves an existing clip of that id alone; returns 1 where it was new, 0
  * where known. */

@@ -28,7 +28,7 @@
 #define MEASURE_S 10.0
 
 struct result {
-	double cpu_ms;  /* per second of audio */
+	double cpu_ms; /* per second of audio */
 	long rss_kb;
 	long anonymous_kb;
 	bool ok;
@@ -274,7 +274,8 @@ static struct result engine_idle(int cards, int channels) {
 	return r;
 }
 
-static struct result in_child(struct result (*measure)(int, int), int cards, int channels) {
+static struct result in_child(struct result (*measure)(int, int), int cards,
+			      int channels) {
 	struct result r = {.ok = false};
 	int fds[2];
 	if (!write_conf(cards, channels) || pipe(fds) < 0) {
@@ -324,7 +325,8 @@ int main(int argc, char **argv) {
 		if (argc > 1 && i > 0 && strstr(rows[i].name, argv[1]) == NULL) {
 			continue;
 		}
-		struct result r = in_child(rows[i].measure, rows[i].cards, rows[i].channels);
+		struct result r =
+			in_child(rows[i].measure, rows[i].cards, rows[i].channels);
 		bare_ms = i == 0 ? r.cpu_ms : bare_ms;
 		printf("%-34s %12.2f %8.2f %10.1f %14.1f%s\n", rows[i].name, r.cpu_ms,
 		       r.cpu_ms / bare_ms, (double)r.rss_kb / 1024,

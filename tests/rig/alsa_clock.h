@@ -6,7 +6,7 @@
  *	setenv("ALSA_CONFIG_PATH", "/tmp/t/asound.conf", 1);
  *
  * ALSA_CLOCK_PLUGIN is the module's path; a test that depends on alsa_clock_dep has it.
-*/
+ */
 #pragma once
 
 #include <errno.h>
