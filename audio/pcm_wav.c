@@ -107,20 +107,37 @@ static int move_aside(const struct wav *w, struct error *err) {
 	return fail(w, "number", EEXIST, err);
 }
 
-static int open_file(struct wav *w, struct error *err) {
+static bool begins_as_wav(const char *path) {
+	char begin[4] = "";
+	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd >= 0 && read(fd, begin, sizeof(begin)) == sizeof(begin) &&
+	       memcmp(begin, "RIFF", sizeof(begin)) == 0;
+}
+
+/* What stands at the path is kept under another name; what is no recording is not
+ * touched at all: a mistyped path must not take a file away from its owner. */
+static int make_room(const struct wav *w, struct error *err) {
 	struct stat st;
-	if (stat(w->path, &st) == 0) {
-		if (!S_ISREG(st.st_mode)) {
-			return error_set(err, EINVAL,
-					 "cannot record to '%s': it is not a file",
-					 w->path);
-		}
-		if (st.st_size > WAV_HEADER) {
-			int rc = move_aside(w, err);
-			if (rc < 0) {
-				return rc;
-			}
-		}
+	if (stat(w->path, &st) < 0) {
+		return 0; /* open will say what is wrong */
+	}
+	if (!S_ISREG(st.st_mode)) {
+		return error_set(err, EINVAL, "cannot record to '%s': it is not a file",
+				 w->path);
+	}
+	if (st.st_size > 0 && !begins_as_wav(w->path)) {
+		return error_set(err, EEXIST,
+				 "cannot record to '%s': a file that is no WAV file "
+				 "stands there; choose another name",
+				 w->path);
+	}
+	return st.st_size > WAV_HEADER ? move_aside(w, err) : 0;
+}
+
+static int open_file(struct wav *w, struct error *err) {
+	int rc = make_room(w, err);
+	if (rc < 0) {
+		return rc;
 	}
 	int fd = open(w->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0) {

@@ -202,6 +202,28 @@ static void overwrites_nothing(void **state) {
 	assert_int_equal(stat(other, &st), -1);
 }
 
+static void leaves_other_files_alone(void **state) {
+	(void)state;
+	char path[96];
+	char text[64] = "";
+	struct error err = {0};
+	snprintf(path, sizeof(path), "wav:%s/notes.txt", folder);
+	FILE *f = fopen(path + 4, "w");
+	assert_non_null(f);
+	fputs("not a sound, and not ours to rename or to write to", f);
+	fclose(f);
+	struct pcm_spec spec = {.name = path, .rate = 0, .channels = 1, .buffer_ms = 200};
+	struct pcm *p = NULL;
+	assert_int_equal(pcm_wav_open(&spec, &p, &err), -EEXIST);
+	assert_non_null(strstr(err.text, "choose another name"));
+	f = fopen(path + 4, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(text, sizeof(text), f));
+	fclose(f);
+	assert_string_equal(text, "not a sound, and not ours to rename or to write to");
+	unlink(path + 4);
+}
+
 static void refuses_what_is_no_file(void **state) {
 	(void)state;
 	static const struct {
@@ -231,6 +253,7 @@ int main(void) {
 		cmocka_unit_test(plays_by_the_clock),
 		cmocka_unit_test(is_valid_after_a_kill),
 		cmocka_unit_test(overwrites_nothing),
+		cmocka_unit_test(leaves_other_files_alone),
 		cmocka_unit_test(refuses_what_is_no_file),
 	};
 	print_message("seed %u\n", seed);
