@@ -87,10 +87,16 @@ static int check_pcm(const char *pcm, struct error *err) {
 				       "wav:/var/lib/dalaba/hall.wav",
 				       pcm);
 	}
-	/* ALSA's file plugin would run what stands behind the bar. */
-	if (strncmp(pcm, "wav:", 4) != 0 && strchr(pcm, '|') != NULL) {
-		return error_set_field(err, EINVAL, "pcm",
-				       "\"pcm\": the name of an ALSA PCM has no '|'");
+	/* More than a name and its arguments could be a whole configuration: ALSA's file
+	 * plugin runs what stands behind a bar, and writes where it is told. */
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX"
+				      "YZ0123456789_-.,:=@+";
+	if (strncmp(pcm, "wav:", 4) != 0 && pcm[strspn(pcm, letters)] != '\0') {
+		return error_set_field(
+			err, EINVAL, "pcm",
+			"\"pcm\": an ALSA PCM is named by letters, digits and _ - . , : "
+			"= @ +, such as hw:CARD=Device,DEV=0; for more give it a name in "
+			"/etc/asound.conf");
 	}
 	return 0;
 }
