@@ -595,6 +595,7 @@ int library_speak(struct library *l, const char *text, const char *voice, double
 		  struct error *err) {
 	char title[TITLE_MAX];
 	str_copy(title, sizeof(title), text);
+	title[strcspn(title, "\t\n")] = '\0'; /* a title is one line */
 	AUTO(task_free) struct task *t = NULL;
 	int rc = task_new(l, title, author, done, arg, &t, err);
 	if (rc < 0) {
