@@ -248,9 +248,13 @@ static int write_block(struct output *o, int64_t n, struct error *err) {
 	return done;
 }
 
-/* How much of n frames to write now: what the rings have, and of what they have not no
- * more than the device needs to run on; 0: wait. */
+/* How much of n frames to write now: no more than what is queued lasts, for after much
+ * was taken back the device reads close behind; what the rings have, and of what they
+ * have not no more than the device needs to run on; 0: wait. */
 static int64_t portion(struct output *o, int64_t n) {
+	int64_t least = frames_of_ms(o, MORSEL_MS);
+	int64_t lasts = o->queued > least ? o->queued : least;
+	n = n < lasts || !o->started ? n : lasts;
 	int64_t ready = voices_ready(o, n);
 	if (ready >= n) {
 		return n;
@@ -258,7 +262,7 @@ static int64_t portion(struct output *o, int64_t n) {
 	o->hungry = true;
 	int64_t spare = o->queued - frames_of_ms(o, CRITICAL_MS);
 	if (spare >= 0) {
-		return ready >= frames_of_ms(o, MORSEL_MS) ? ready : 0;
+		return ready >= least ? ready : 0;
 	}
 	return ready > 0 ? ready : (n < -spare ? n : -spare);
 }
