@@ -28,9 +28,9 @@ static bool day_holds(const struct rule *rule, const struct calendar *calendar,
 }
 
 /* Over days that a condition rules out, so that one that is over, or far away, costs
- * nothing: a plan may hold thousands of these. */
+ * nothing: a plan may hold thousands of these. INT64_MAX where no day is to come. */
 static int64_t skip_days(const struct rule *rule, int64_t day) {
-	for (size_t i = 0; i < rule->n_conditions; i++) {
+	for (size_t i = 0; i < rule->n_conditions && day != INT64_MAX; i++) {
 		int64_t skip = condition_skip(&rule->conditions[i], day);
 		day = skip > day ? skip : day;
 	}
