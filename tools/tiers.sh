@@ -42,31 +42,31 @@ meson_tier() {
 	count "$tier" meson "$dir/meson-logs/testlog.json"
 }
 
-# pytest_tier TIER FOLDER...
+# pytest_tier TIER BUILD FOLDER...
 pytest_tier() {
-	local tier=$1 report
+	local tier=$1 build=$2 report
 	report=$results/${1// /-}.xml
-	shift
+	shift 2
 	mkdir -p "$results"
 	rm -f "$report"
-	fixed_addresses env DALABA_BUILD="$PWD/build-asan" /usr/bin/python3 -m pytest -v \
+	fixed_addresses env DALABA_BUILD="$PWD/$build" /usr/bin/python3 -m pytest -v \
 		-p no:cacheprovider --tb=short --color=no --junit-xml="$report" "$@" \
 		</dev/null || true
 	count "$tier" junit "$report"
 }
 
 tier_sanitized() {
-	say "1/5 build-asan: gcc with address and undefined-behaviour sanitizers (2 minutes)"
+	say "1/6 build-asan: gcc with address and undefined-behaviour sanitizers (2 minutes)"
 	build_asan || {
 		tier_failed "build-asan" "it does not build"
 		return
 	}
-	say "1/5 unit, engine and simulation tests under both sanitizers (2 minutes)"
+	say "1/6 unit, engine and simulation tests under both sanitizers (2 minutes)"
 	meson_tier "sanitized" build-asan
 }
 
 tier_threads() {
-	say "2/5 build-tsan: the engine's tests under the thread sanitizer (1 minute)"
+	say "2/6 build-tsan: the engine's tests under the thread sanitizer (1 minute)"
 	build_tsan || {
 		tier_failed "build-tsan" "it does not configure"
 		return
@@ -75,7 +75,7 @@ tier_threads() {
 }
 
 tier_clang() {
-	say "3/5 build-clang: everything once more with clang, where a warning is an error (1 minute)"
+	say "3/6 build-clang: everything once more with clang, where a warning is an error (1 minute)"
 	if build_clang; then
 		passed=$((passed + 1))
 	else
@@ -84,19 +84,28 @@ tier_clang() {
 }
 
 tier_tooling() {
-	say "4/5 floors, units and scripts (half a minute)"
-	pytest_tier "tooling" tests/tooling
-	say "4/5 dalabactl next; rules against a walk over every minute of twenty years (a minute)"
-	pytest_tier "simulation" tests/simulation
+	say "4/6 floors, units and scripts (half a minute)"
+	pytest_tier "tooling" build-asan tests/tooling
+	say "4/6 dalabactl next; rules against a walk over every minute of twenty years (a minute)"
+	pytest_tier "simulation" build-asan tests/simulation
 }
 
 tier_integration() {
-	say "5/5 integration: the sanitized daemon as a whole, on real ALSA (5 minutes)"
+	say "5/6 integration: the sanitized daemon as a whole, on real ALSA (5 minutes)"
 	if [[ ! -x build-asan/dalabad ]]; then
 		tier_failed "integration" "there is no sanitized daemon to test"
 		return
 	fi
-	pytest_tier "integration" tests/integration
+	pytest_tier "integration" build-asan tests/integration
+}
+
+tier_realcard() {
+	say "6/6 real drivers: ALSA's hw: cards on a kernel in an emulated machine (2 minutes)"
+	if [[ ! -x build-clang/dalabad ]]; then
+		tier_failed "real cards" "there is no daemon to test"
+		return
+	fi
+	pytest_tier "real cards" build-clang tests/realcard
 }
 
 tiers_run() {
@@ -109,6 +118,7 @@ tiers_run() {
 	tier_clang
 	tier_tooling
 	tier_integration
+	tier_realcard
 	say "all tiers took $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s"
 	((${#failed_names[@]} == 0)) || printf 'FAILED %s\n' "${failed_names[@]}"
 	if ((skipped)); then
@@ -153,7 +163,7 @@ check_cppcheck() {
 }
 
 check_shell() {
-	shellcheck -x dev .ci/run
+	shellcheck -x dev .ci/run tests/realcard/boot tests/realcard/kernel tests/realcard/*.sh
 }
 
 checks_run() {

@@ -17,13 +17,17 @@ def run(*argv, **options):
                           timeout=60, check=False, **options)
 
 
-@pytest.mark.parametrize("script", ["dev", ".ci/run", "tools/common.sh", "tools/tiers.sh"])
+SCRIPTS = ["dev", ".ci/run", "tests/realcard/boot", "tests/realcard/kernel",
+           *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("tests/realcard/*.sh"))]
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, "tools/common.sh", "tools/tiers.sh"])
 def test_script_parses(script):
     assert run("bash", "-n", ROOT / script).stderr == ""
 
 
 def test_shell_is_clean():
-    done = run("shellcheck", "-x", "dev", ".ci/run", cwd=ROOT)
+    done = run("shellcheck", "-x", *SCRIPTS, cwd=ROOT)
     assert done.returncode == 0, done.stdout
 
 

@@ -1,0 +1,163 @@
+"""Real drivers: ALSA's `hw:` cards of a real kernel, in an emulated machine (boot). What they
+played is compared here with what should have sounded. DALABA_BUILD names a build without
+sanitizers, which would be too slow in there."""
+
+import json
+import pathlib
+import platform
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.io.wavfile
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent))
+
+from rig import alsa, sound  # noqa: E402
+from rig.capture import _peaks, compare, resample  # noqa: E402
+
+FORMATS = {"S16_LE": ("<i2", 2.0**15), "S32_LE": ("<i4", 2.0**31)}
+TIMEOUT_S = 240
+LONG_S = 10  # the box stands still in its middle, whenever that is on a slow machine
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="the emulated machine runs this one's programs: x86-64"
+)
+
+
+def boot(out, scenario):
+    """Runs a scenario in the machine; what it leaves is in `out`."""
+    script = out / "script"
+    script.write_text(f"BUILD={alsa.build_dir()}\nsource {FOLDER}/guest.sh\nsource {FOLDER}/{scenario}\n")
+    done = subprocess.run([FOLDER / "boot", out, script, str(TIMEOUT_S)], capture_output=True, text=True)
+    log = out / "log"
+    said = f"{done.stdout}{done.stderr}\n{log.read_text() if log.exists() else ''}"
+    assert done.returncode == 0, f"exit {done.returncode}\n{said}"
+    assert not any(word in said for word in ("Assertion", "guest:")), said
+    return said
+
+
+def make_clip(out, name, seconds, seed):
+    """OUT/NAME.opus, and what is to be heard of it."""
+    wav = sound.write_wav(out / f"{name}.wav", sound.noise(seconds, seed))
+    return sound.decode_opus(sound.encode(wav, "opus"))
+
+
+def heard(out, card, form):
+    dtype, scale = FORMATS[form]
+    raw = np.fromfile(out / f"{card}.raw", dtype)
+    return raw[: len(raw) // 2 * 2].reshape(-1, 2).astype(np.float64) / scale
+
+
+def find(x, clip, rate, head_s=1.0):
+    """(frame, signal to error in dB) of the one place where the clip begins in x."""
+    reference = resample(clip, sound.RATE, rate)
+    found = _peaks(x, reference[: int(head_s * rate)], 0.5)
+    assert len(found) == 1, found
+    snr, delay, _ = compare(x, reference, found[0][0])
+    return found[0][0] + delay, snr
+
+
+def outcomes(out, name):
+    run = json.loads((out / f"{name}.json").read_text())
+    return {z["name"]: z for z in run["zones"]}
+
+
+@pytest.fixture(scope="module", name="hw")
+def hw_(tmp_path_factory):
+    out = tmp_path_factory.mktemp("hw")
+    clips = {"first": make_clip(out, "first", 4, 1), "second": make_clip(out, "second", LONG_S, 2)}
+    boot(out, "hw.sh")
+    return out, clips
+
+
+@pytest.mark.parametrize(
+    "card, form, rate, channel, least_db",
+    [("Loopback", "S32_LE", 48000, 0, 90), ("Loopback_1", "S16_LE", 44100, 1, 50)],
+)
+def test_a_run_is_heard_sample_for_sample(hw, card, form, rate, channel, least_db):
+    out, clips = hw
+    x = heard(out, card, form)
+    _, snr_db = find(x[:, channel], clips["first"], rate)
+    assert snr_db >= least_db
+    assert not np.any(x[:, 1 - channel]), "the channel beside it is silent to the last bit"
+
+
+def test_the_record_says_played(hw):
+    out, clips = hw
+    for zone in outcomes(out, "first").values():
+        assert zone["outcome"] == "played" and not zone["reason"], zone
+        assert abs(zone["played_ms"] - len(clips["first"]) * 1000 / sound.RATE) <= 25, zone
+
+
+@pytest.mark.parametrize(
+    "card, form, rate, channel", [("Loopback", "S32_LE", 48000, 0), ("Loopback_1", "S16_LE", 44100, 1)]
+)
+def test_what_ran_dry_goes_on_in_step(hw, card, form, rate, channel):
+    """The box stood still for a second: what was missed is left out, the rest is on time."""
+    out, clips = hw
+    x = heard(out, card, form)[:, channel]
+    whole = resample(clips["second"], sound.RATE, rate)
+    ahead = (LONG_S - 2) * rate
+    head, tail = whole[: int(0.8 * rate)], whole[ahead : ahead + int(1.5 * rate)]
+    (begin, _), *more = _peaks(x, head, 0.5)
+    assert not more
+    (end, _), *more = _peaks(x, tail, 0.5)
+    assert not more
+    assert compare(x, tail, end)[0] >= 50
+    late_ms = (end - begin - ahead) * 1000 / rate
+    print(f"{card}: {late_ms:.2f} ms out of step")
+    assert abs(late_ms) <= 20
+
+
+def test_the_record_tells_of_it(hw):
+    out, _ = hw
+    for zone in outcomes(out, "second").values():
+        assert zone["outcome"] == "played", zone
+        assert (LONG_S - 4) * 1000 <= zone["played_ms"] <= LONG_S * 1000 - 500, zone
+
+
+@pytest.fixture(scope="module", name="usb")
+def usb_(tmp_path_factory):
+    out = tmp_path_factory.mktemp("usb")
+    clip = make_clip(out, "clip", 6, 3)
+    boot(out, "usb.sh")
+    return out, clip
+
+
+def test_pulled_out_it_fails_alone(usb):
+    out, clip = usb
+    zones = outcomes(out, "run")
+    assert zones["near"]["outcome"] == "played", zones
+    assert zones["usb"]["outcome"] == "failed" and "hw:CARD=Audio" in zones["usb"]["reason"], zones
+    x = heard(out, "Loopback", "S32_LE")
+    assert not np.any(x[:, 1])
+    starts = _peaks(x[:, 0], clip[: sound.RATE], 0.5)
+    assert len(starts) == 2, "it played twice, beside the card that went and the one that came"
+    for frame, _ in starts:
+        assert compare(x[:, 0], clip, frame)[0] >= 90
+
+
+def test_the_fault_has_alsas_words(usb):
+    out, _ = usb
+    status = json.loads((out / "pulled.json").read_text())
+    (fault,) = [z["fault"] for z in status["zones"] if z["name"] == "usb"]
+    assert "hw:CARD=Audio" in fault and "No such device" in fault, fault
+    assert any("usb" in f["source"] for f in status["faults"]), status["faults"]
+
+
+def test_put_back_it_rejoins(usb):
+    out, clip = usb
+    for zone in outcomes(out, "again").values():
+        assert zone["outcome"] == "played" and not zone["reason"], zone
+    rate, x = scipy.io.wavfile.read(out / "usb.wav")
+    x = x.astype(np.float64) / 2.0**15
+    assert rate == sound.RATE
+    # The emulated card itself drops frames where this machine is busy; what lies between is true.
+    pieces = [clip[at : at + rate // 10] for at in range(0, len(clip) - rate // 10, rate // 10)]
+    places = [(p, _peaks(x[:, 1], p, 0.9)) for p in pieces]
+    true = [1 for p, found in places for f, _ in found if compare(x[:, 1], p, f, edge=100)[0] >= 50]
+    assert len(true) >= len(pieces) / 2, f"{len(true)} of {len(pieces)} pieces"
+    assert not np.any(x[:, 0])
