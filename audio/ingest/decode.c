@@ -1,6 +1,7 @@
 /* decode.c - see decode.h. Opus goes to opusfile, everything else to libsndfile; both
  * read from memory, so that the same code runs in the sandbox and under the fuzzer. */
 #include "decode.h"
+#include "streams.h"
 
 #include <math.h>
 #include <opusfile.h>
@@ -15,11 +16,14 @@
 /* Beyond this no codec's arithmetic is safe; 6 dB above full scale is a hot recording,
  * more is a mistake. */
 #define SAMPLE_MAX 2.0F
+#define SAMPLE_FAR 4.0F /* what a coder makes of +-SAMPLE_MAX stays below */
+#define OPUS_OVER 2304  /* frames that a file may have beyond its time stamps: 48 ms */
 
 struct memory {
 	const unsigned char *data;
 	sf_count_t size;
 	sf_count_t at;
+	bool endless; /* as a pipe is: nobody can look from its end */
 };
 
 struct decoder {
@@ -32,6 +36,7 @@ struct decoder {
 	bool mix_links;  /* opus of several links: opusfile makes stereo of each */
 	int64_t frames;  /* read so far */
 	int64_t frames_max;
+	bool held;    /* a sample was beyond SAMPLE_FAR */
 	float *block; /* DECODE_FRAMES of channels_in */
 };
 
@@ -64,13 +69,13 @@ static const struct magic {
 static const struct format {
 	int major;
 	const char *name;
-	bool whole; /* the header says how long it is, and it has to be */
+	int lack_ms; /* how much may be missing of the length it says; -1: it says none */
 } formats[] = {
-	{SF_FORMAT_WAV, "WAV", false},   {SF_FORMAT_WAVEX, "WAV", false},
-	{SF_FORMAT_RF64, "RF64", false}, {SF_FORMAT_W64, "W64", false},
-	{SF_FORMAT_AIFF, "AIFF", false}, {SF_FORMAT_CAF, "CAF", false},
-	{SF_FORMAT_AU, "AU", false},     {SF_FORMAT_FLAC, "FLAC", true},
-	{SF_FORMAT_MPEG, "MP3", false},  {SF_FORMAT_OGG, "Ogg Vorbis", false},
+	{SF_FORMAT_WAV, "WAV", -1},    {SF_FORMAT_WAVEX, "WAV", -1},
+	{SF_FORMAT_RF64, "RF64", -1},  {SF_FORMAT_W64, "W64", -1},
+	{SF_FORMAT_AIFF, "AIFF", -1},  {SF_FORMAT_CAF, "CAF", -1},
+	{SF_FORMAT_AU, "AU", -1},      {SF_FORMAT_FLAC, "FLAC", 0},
+	{SF_FORMAT_MPEG, "MP3", 1000}, {SF_FORMAT_OGG, "Ogg Vorbis", 100},
 };
 
 static const struct format *format_find(int format) {
@@ -103,6 +108,9 @@ static sf_count_t memory_length(void *arg) {
 
 static sf_count_t memory_seek(sf_count_t offset, int whence, void *arg) {
 	struct memory *m = arg;
+	if (whence == SEEK_END && m->endless) {
+		return -1;
+	}
 	sf_count_t base = whence == SEEK_CUR ? m->at : whence == SEEK_END ? m->size : 0;
 	sf_count_t at = 0;
 	if (__builtin_add_overflow(base, offset, &at) || at < 0) {
@@ -218,8 +226,24 @@ static int open_opus(struct decoder *d, int64_t max_ms, struct error *err) {
 	return decode_prepare(d, "Ogg Opus", op_pcm_total(d->opus, -1), max_ms, err);
 }
 
-static int open_sound(struct decoder *d, int64_t max_ms, struct error *err) {
+static void open_memory(struct decoder *d) {
+	d->memory.at = 0;
+	d->sound_info = (SF_INFO){0};
 	d->sound = sf_open_virtual(&memory_io, SFM_READ, &d->sound_info, &d->memory);
+}
+
+static int open_sound(struct decoder *d, int64_t max_ms, struct error *err) {
+	open_memory(d);
+	if (d->sound != NULL &&
+	    (d->sound_info.format & SF_FORMAT_TYPEMASK) == SF_FORMAT_MPEG) {
+		/* Where an MP3 does not say how long it is, libmpg123 guesses from the
+		 * size and its first frame, and libsndfile reads no further: of a
+		 * variable bit rate most would be lost. Without an end in sight it reads
+		 * all there is, and a length that is given was in the file. */
+		sf_close(d->sound);
+		d->memory.endless = true;
+		open_memory(d);
+	}
 	if (d->sound == NULL) {
 		return error_set(
 			err, EINVAL,
@@ -234,6 +258,12 @@ static int open_sound(struct decoder *d, int64_t max_ms, struct error *err) {
 		return error_set(err, EINVAL,
 				 "the upload is %s, which is not taken: " TAKEN,
 				 words.name == NULL ? "of a rare kind" : words.name);
+	}
+	if (format->major == SF_FORMAT_OGG &&
+	    streams_ogg_chained(d->memory.data, (size_t)d->memory.size)) {
+		return error_set(err, EINVAL,
+				 "the Ogg file holds several recordings, one behind the "
+				 "other: export it as one");
 	}
 	d->info.rate = d->sound_info.samplerate;
 	d->channels_in = d->sound_info.channels;
@@ -283,6 +313,14 @@ int64_t decode_position_ms(const struct decoder *d) {
 	return (d->frames * 1000 + d->info.rate / 2) / d->info.rate;
 }
 
+bool decode_keepable(const struct decoder *d) {
+	/* Whoever plays the file hears it without our limit, and takes its length from
+	 * its time stamps, which may leave out pauses. */
+	int64_t says = d->opus != NULL ? op_pcm_total(d->opus, -1) : 0;
+	return d->info.keepable && !d->held && says <= d->frames &&
+	       d->frames - says < OPUS_OVER;
+}
+
 static int read_opus(struct decoder *d, struct error *err) {
 	int n = d->mix_links ? op_read_float_stereo(d->opus, d->block, 2 * DECODE_FRAMES)
 			     : op_read_float(d->opus, d->block,
@@ -295,27 +333,44 @@ static int read_opus(struct decoder *d, struct error *err) {
 	return n;
 }
 
-static int read_sound(struct decoder *d, struct error *err) {
-	int n = (int)sf_readf_float(d->sound, d->block, DECODE_FRAMES);
+static int check_end(const struct decoder *d, int64_t frames, struct error *err) {
 	const struct format *format = format_find(d->sound_info.format);
-	/* Others end where they end: streams carry no true length, and MP3 files of real
-	 * life carry tags and rubbish behind the music. */
-	if (format->whole && n < DECODE_FRAMES && d->frames + n < d->sound_info.frames &&
-	    d->sound_info.frames < SF_COUNT_MAX) {
+	int64_t all = d->sound_info.frames;
+	int64_t rate = d->info.rate;
+	if (format->lack_ms >= 0 && all < SF_COUNT_MAX &&
+	    frames + format->lack_ms * rate / 1000 < all) {
 		return error_set(err, EINVAL,
 				 "the %s file is damaged or cut off: it decodes only to "
 				 "%lld of %lld ms (%s)",
-				 format->name,
-				 (long long)((d->frames + n) * 1000 / d->info.rate),
-				 (long long)(d->sound_info.frames * 1000 / d->info.rate),
+				 format->name, (long long)(frames * 1000 / rate),
+				 (long long)(all * 1000 / rate),
 				 sf_error(d->sound) != 0 ? sf_strerror(d->sound)
 							 : "its end is missing");
 	}
-	return n;
+	/* Tags and rubbish behind the music are passed over, music is not. */
+	const struct memory *m = &d->memory;
+	if (format->major == SF_FORMAT_MPEG && m->at < m->size &&
+	    streams_mpeg_within(m->data + m->at, (size_t)(m->size - m->at))) {
+		return error_set(
+			err, EINVAL,
+			"the MP3 file decodes only to %lld ms, and more follows: "
+			"it is damaged there, or several were joined; export it "
+			"as one",
+			(long long)(frames * 1000 / rate));
+	}
+	return 0;
+}
+
+/* Others end where they end: streams carry no true length, and MP3 files of real life
+ * carry tags and rubbish behind the music. */
+static int read_sound(struct decoder *d, struct error *err) {
+	int n = (int)sf_readf_float(d->sound, d->block, DECODE_FRAMES);
+	int rc = n < DECODE_FRAMES ? check_end(d, d->frames + n, err) : 0;
+	return rc < 0 ? rc : n;
 }
 
 /* One frame of the file to what is given: as it is up to stereo, else the average. */
-static bool convert_frames(const struct decoder *d, float *frames, int n) {
+static bool convert_frames(struct decoder *d, float *frames, int n) {
 	int mix = d->channels_in > 2 ? d->channels_in : 1;
 	size_t values = (size_t)n * (size_t)d->info.channels;
 	for (size_t i = 0; i < values; i++) {
@@ -326,7 +381,9 @@ static bool convert_frames(const struct decoder *d, float *frames, int n) {
 		if (!isfinite(sum)) {
 			return false;
 		}
-		frames[i] = fminf(fmaxf(sum / (float)mix, -SAMPLE_MAX), SAMPLE_MAX);
+		float value = sum / (float)mix;
+		d->held = d->held || fabsf(value) > SAMPLE_FAR;
+		frames[i] = fminf(fmaxf(value, -SAMPLE_MAX), SAMPLE_MAX);
 	}
 	return true;
 }

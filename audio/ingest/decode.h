@@ -17,7 +17,7 @@ struct decoder;
 struct decode_info {
 	int rate;       /* Hz */
 	int channels;   /* of what decode_read gives: 1 or 2 */
-	bool keepable;  /* one link of Opus, mono or stereo: worth keeping bit for bit */
+	bool keepable;  /* one link of Opus, mono or stereo: may be keepable */
 	char input[96]; /* "FLAC, 44100 Hz, 2 channels" */
 };
 
@@ -33,5 +33,7 @@ void decode_info(const struct decoder *d, struct decode_info *ret);
  * sample is finite and within +-2. -EINVAL: the file is damaged; -EFBIG: it goes on for
  * longer than max_ms. */
 int decode_read(struct decoder *d, float *frames, struct error *err);
+/* At the end: whether the file itself plays as what was read, so that it can be kept. */
+bool decode_keepable(const struct decoder *d);
 /* Frames read so far, in milliseconds. */
 int64_t decode_position_ms(const struct decoder *d);

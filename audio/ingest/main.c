@@ -141,14 +141,21 @@ static enum ending convert(struct decoder *d, struct facts *facts, struct error 
 
 static enum ending ingest(const void *data, size_t size, struct facts *facts,
 			  struct error *err) {
-	AUTO(decode_free) struct decoder *d = NULL;
-	int rc = decode_open(data, size, INGEST_DURATION_MAX_MS, &d, err);
-	if (rc < 0) {
-		return judge(rc);
+	facts->kept = true;
+	for (;;) {
+		AUTO(decode_free) struct decoder *d = NULL;
+		int rc = decode_open(data, size, INGEST_DURATION_MAX_MS, &d, err);
+		if (rc < 0) {
+			return judge(rc);
+		}
+		decode_info(d, &facts->info);
+		facts->kept = facts->kept && facts->info.keepable;
+		enum ending ending = convert(d, facts, err);
+		if (ending != ENDING_DONE || !facts->kept || decode_keepable(d)) {
+			return ending;
+		}
+		facts->kept = false; /* once more, into a file of our own */
 	}
-	decode_info(d, &facts->info);
-	facts->kept = facts->info.keepable;
-	return convert(d, facts, err);
 }
 
 static int map_upload(const void **ret_data, size_t *ret_size, struct error *err) {

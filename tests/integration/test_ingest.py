@@ -192,6 +192,53 @@ def test_chained_and_surround_opus_are_encoded_anew(tmp_path):
     assert_done(result, kept=False, channels=1, duration_ms=1000)
 
 
+def ogg_crc(data):
+    crc = 0
+    for byte in data:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1) ^ 0x104C11DB7 if crc & 0x80000000 else crc << 1
+    return crc
+
+
+def changed_page(ogg, number, form, offset, value):
+    """The file with one value of a page changed, counted from the end of its table, and its sum right."""
+    at = 0
+    for n in range(number + 1 if number >= 0 else ogg.count(b"OggS") + number + 1):
+        start = at
+        table = 27 + ogg[at + 26]
+        at += table + sum(ogg[at + 27 : at + table])
+    page = bytearray(ogg[start:at])
+    struct.pack_into(form, page, offset if offset < 27 else 27 + page[26] + offset - 27, value)
+    page[22:26] = bytes(4)
+    page[22:26] = struct.pack("<I", ogg_crc(page))
+    return ogg[:start] + bytes(page) + ogg[at:]
+
+
+@pytest.mark.parametrize(
+    "where,kept,duration_ms",
+    [
+        # The header's output gain, in 1/256 dB: a little is played as it is measured ...
+        ((0, "<h", 27 + 16, -10 * 256), True, 3000),
+        # ... but nobody measures what goes far beyond full scale, nor is to play it.
+        ((0, "<h", 27 + 16, 40 * 256), False, 3000),
+        # The last time stamp is a second late, as where a recorder left out a pause: whoever plays
+        # the file by its stamps finds it cut off.
+        ((-1, "<q", 6, 312 + 4 * RATE), False, 3014),
+    ],
+)
+def test_opus_that_does_not_play_as_measured_is_encoded_anew(tmp_path, where, kept, duration_ms):
+    (tmp_path / "in.wav").write_bytes(wav_bytes(make_sound(3.0), RATE, 16))
+    run("opusenc", "--quiet", tmp_path / "in.wav", tmp_path / "in.opus")
+    result = ingest(changed_page((tmp_path / "in.opus").read_bytes(), *where))
+    assert_done(result, kept=kept, duration_ms=duration_ms)
+    if not kept:
+        got = opus_frames(result.opus, tmp_path)
+        assert abs(len(got) / RATE * 1000 - duration_ms) <= 1 and np.max(np.abs(got)) < 4
+        again = ingest(result.opus)
+        assert_done(again, kept=True, duration_ms=duration_ms)
+
+
 def test_damaged_opus_is_refused(tmp_path):
     (tmp_path / "in.wav").write_bytes(wav_bytes(make_sound(20.0), RATE, 16))
     run("opusenc", "--quiet", tmp_path / "in.wav", tmp_path / "in.opus")
@@ -313,6 +360,37 @@ def test_rubbish_behind_an_mp3_is_passed_over(tmp_path):
         result = ingest(mp3 + tail)
         assert_done(result)
         assert abs(result.report["duration_ms"] - 2000) < 100
+
+
+def plain_mp3(tmp_path, *options, seconds=10.0):
+    """An MP3 that does not say how long it is, as it comes out of recorders and streams."""
+    (tmp_path / "in.wav").write_bytes(wav_bytes(make_sound(seconds, 44100), 44100, 16))
+    run("ffmpeg", "-v", "error", "-y", "-i", tmp_path / "in.wav", "-write_xing", 0, "-id3v2_version", 0,
+        *options, tmp_path / "plain.mp3")  # fmt: skip
+    return (tmp_path / "plain.mp3").read_bytes()
+
+
+@pytest.mark.parametrize("options", [("-q:a", 4), ("-b:a", "64k")])
+def test_an_mp3_that_says_no_length_is_taken_whole(tmp_path, options):
+    mp3 = plain_mp3(tmp_path, *options)
+    assert b"Xing" not in mp3 and b"Info" not in mp3
+    for upload, seconds in ((mp3, 10), (mp3 + mp3, 20), (mp3 + bytes(300000), 10)):
+        result = ingest(upload)
+        assert_done(result)
+        assert abs(result.report["duration_ms"] - seconds * 1000) < 150, result.report
+
+
+@pytest.mark.parametrize("kind", ["mp3-cbr", "mp3-vbr", "plain", "vorbis"])
+def test_half_a_recording_is_not_taken_for_the_whole(tmp_path, kind):
+    """The decoders end quietly where a file is damaged, or where the first of several joined ones does."""
+    sound = make_sound(10.0, 44100)
+    whole = plain_mp3(tmp_path, "-q:a", 4) if kind == "plain" else encoded(tmp_path, kind, sound, 44100).read_bytes()
+    middle = len(whole) // 2
+    assert_refused(ingest(whole[:middle] + bytes(6000) + whole[middle + 6000 :]), "damaged")
+    if kind.startswith("mp3"):
+        assert_refused(ingest(whole[:middle]), "cut off: it decodes only to [0-9]+ of 10000 ms")
+    if kind != "plain":
+        assert_refused(ingest(whole + whole), "export it as one")
 
 
 def test_a_large_cover_picture_is_passed_over(tmp_path):
