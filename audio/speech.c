@@ -102,7 +102,7 @@ int speech_check(const char *voice, int exit_code, int64_t wav_bytes, const char
 			voice == NULL || voice[0] == '\0' ? VOICE_DEFAULT : voice);
 	}
 	if (exit_code != 0) {
-		return error_set(err, EIO, "espeak-ng failed (exit %d)%s%s", exit_code,
+		return error_set(err, ENODEV, "espeak-ng failed (exit %d)%s%s", exit_code,
 				 line[0] != '\0' ? ": " : "", line);
 	}
 	if (wav_bytes <= WAV_HEADER) {

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SPEECH_TEXT_MAX 5000 /* bytes */
+#define SPEECH_TEXT_MAX 40000 /* bytes: what the API takes, 10,000 characters */
 #define SPEECH_SPEED_MIN 0.5
 #define SPEECH_SPEED_MAX 2.0
 
@@ -31,6 +31,6 @@ int speech_text(const char *text, struct str *ret, struct error *err);
 
 /* Judges what came of the command: its exit code, the size of its WAV, what it said on
  * standard error (words, may be ""). -EINVAL names voice or text where they are at fault,
- * -EIO otherwise. */
+ * -ENODEV where it is the engine. */
 int speech_check(const char *voice, int exit_code, int64_t wav_bytes, const char *words,
 		 struct error *err);

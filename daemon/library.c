@@ -271,7 +271,13 @@ static void ingest_done(void *arg, const struct jobs_end *end) {
 			(int)json_integer_value(json_object_get(report, "channels"));
 		t->clip.loudness_lufs = report_number(report, "loudness_lufs");
 		t->clip.true_peak_dbtp = report_number(report, "true_peak_dbtp");
-		(void)jobs_run(l->jobs, install_work, install_done, t, &t->err);
+		if (t->command != NULL && !isfinite(t->clip.loudness_lufs)) {
+			error_set_field(&t->err, EINVAL, "text",
+					"espeak-ng made no sound of the text: write "
+					"words that it can speak");
+		} else {
+			(void)jobs_run(l->jobs, install_work, install_done, t, &t->err);
+		}
 	}
 	json_decref(report);
 	if (t->err.code != 0) {
@@ -329,7 +335,9 @@ static void speech_done(void *arg, const struct jobs_end *end) {
 			       "overloaded",
 			       t->library->speech_timeout_s);
 	} else if (end->signal_number != 0) {
-		rc = error_set(&t->err, EIO, "espeak-ng was ended by signal %d (%s)",
+		rc = error_set(&t->err, ENODEV,
+			       "espeak-ng was ended by signal %d (%s): say it in other "
+			       "words, or with another voice",
 			       end->signal_number, strsignal(end->signal_number));
 	} else if (fstat(t->upload, &st) < 0) {
 		rc = error_set(&t->err, EIO, "cannot look at the spoken text: %s",

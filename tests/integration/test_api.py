@@ -3,6 +3,8 @@ changes, what stands in the way of a deletion, and that a restart keeps all of i
 
 import datetime
 import hashlib
+import os
+import pathlib
 
 import pytest
 
@@ -506,6 +508,52 @@ def test_no_engine_for_speech(make_box, folder):
     problem = box.api.refused("POST", "/speech", 503, body={"text": "x"})
     assert "espeak-ng" in problem["detail"]
     assert box.api.get("/healthz") == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    "script,words",
+    [
+        ("sleep MARK & sleep MARK", "espeak-ng did not finish within 1 s"),
+        ("kill -SEGV $$", "espeak-ng was ended by signal 11"),
+        ("echo 'no such phoneme' >&2; exit 3", "espeak-ng failed (exit 3): no such phoneme"),
+    ],
+)
+def test_an_engine_for_speech_that_fails(make_box, folder, script, words):
+    engine = folder / "espeak-ng"
+    mark = f"1000.{os.getpid()}"
+    engine.write_text(f"#!/bin/sh\n{script}\n".replace("MARK", mark))
+    engine.chmod(0o755)
+    box = make_box(config={"speech": {"timeout_s": 1}})
+    box.env = {**box.env, "PATH": f"{folder}:/usr/bin:/bin"}
+    box.start()
+    for _ in range(3):  # two may run at once
+        assert words in box.api.refused("POST", "/speech", 503, body={"text": "x"})["detail"]
+    assert box.api.get("/clips")["items"] == [] and box.api.get("/healthz") == {"status": "ok"}
+    left = [p for p in pathlib.Path("/proc").glob("[0-9]*/cmdline") if mark.encode() in read_quietly(p)]
+    assert left == []
+
+
+def read_quietly(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize("text", ["。。。", "🎺🎺", "\u200b\u200b", " . "])
+def test_a_text_without_a_sound(house, text):
+    before = house.everything()
+    assert house.api.refused("POST", "/speech", 422, body={"text": text})["field"] == "text"
+    assert house.everything() == before
+
+
+def test_the_longest_text_can_be_spoken(house):
+    """What a call takes as a text can be spoken; nothing else finds out at the hour it is due."""
+    text = "开会 " * 3333 + "。"
+    run = house.api.post("/runs", {"text": text, "zones": [house.zone], "at": FUTURE})
+    assert run["state"] == "planned", run
+    clip = house.api.post("/speech", {"text": text, "voice": "en", "speed": 2})
+    assert clip["duration_ms"] > 60000
 
 
 # ------------------------------------------------------------------------------- schedules

@@ -100,7 +100,7 @@ static void results_are_judged(void **state) {
 		{0, 50000, "a warning\n", 0, "", ""},
 		{1, 0, "Error: The specified espeak-ng voice does not exist.\n", -EINVAL,
 		 "voice", "no voice 'klingon'"},
-		{1, 0, "Error: no data\nmore\n", -EIO, "", "(exit 1): Error: no data"},
+		{1, 0, "Error: no data\nmore\n", -ENODEV, "", "(exit 1): Error: no data"},
 		{0, 44, "", -EINVAL, "text", "no sound"},
 		{0, 0, "odd\n", -EINVAL, "text", "no sound of the text: odd"},
 	};
