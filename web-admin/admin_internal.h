@@ -9,7 +9,7 @@
 #define API_PREFIX "/api/v1"
 
 #define JSON_BODY_MAX (1024 * 1024)
-#define RAW_BODY_MAX (INT64_C(200) * 1024 * 1024)
+#define RAW_BODY_MAX (INT64_C(200) * 1000 * 1000) /* as much as ingest takes */
 
 struct events;
 struct http;

@@ -137,7 +137,7 @@ static void refuse_size(struct request *r) {
 		reply_problem(r, 400, NULL, "this call takes no body");
 	} else if (r->route->body == BODY_RAW) {
 		reply_problem(r, 413, NULL, "an upload has at most %d MB",
-			      (int)(RAW_BODY_MAX / (1024 * 1024)));
+			      (int)(RAW_BODY_MAX / (1000 * 1000)));
 	} else {
 		reply_problem(r, 413, NULL, "a JSON body has at most 1 MB");
 	}

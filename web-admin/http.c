@@ -19,6 +19,7 @@
 #include <assert.h>
 #include <microhttpd.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <syslog.h>
@@ -51,6 +52,7 @@ struct conn {
 	struct request *request; /* NULL between two */
 	struct error refusal;    /* code 0: the target was good */
 	bool begun;              /* the headers were seen */
+	bool head;               /* they are all that is asked for */
 	bool ended;              /* and the end of the body */
 	int64_t swallowed;       /* bytes behind a refusal */
 };
@@ -157,7 +159,8 @@ static ssize_t read_stream(void *cls, uint64_t position, char *buffer, size_t si
 }
 
 static struct MHD_Response *make_response(struct conn *c, struct reply *reply) {
-	if (reply->stream.read != NULL) {
+	/* Of a stream the library would send the end as well, which is no head. */
+	if (reply->stream.read != NULL && !c->head) {
 		c->deadline_us = NEVER;
 		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
 							 read_stream, c, NULL);
@@ -279,9 +282,24 @@ static int64_t body_length(struct conn *c) {
 	return length;
 }
 
+/* Where the body ends must be beyond doubt: whoever stands before us might see it end
+ * elsewhere, and what follows would be a request of its own (RFC 9112, section 6.1). */
+static bool has_clear_end(struct conn *c) {
+	const char *coding = get_header(c, "Transfer-Encoding");
+	return coding == NULL || (strcasecmp(coding, "chunked") == 0 &&
+				  get_header(c, "Content-Length") == NULL);
+}
+
 static enum MHD_Result on_head(struct conn *c, const char *method) {
 	struct request *r = c->request;
 	int64_t length = body_length(c);
+	bool clear = has_clear_end(c);
+	c->head = strcmp(method, "HEAD") == 0;
+	if (!clear) {
+		error_set(&c->refusal, EINVAL,
+			  "send the body with Content-Length, or with Transfer-Encoding: "
+			  "chunked alone");
+	}
 	if (c->refusal.code != 0) {
 		dispatch_refuse(r, &c->refusal);
 	} else {
@@ -291,7 +309,8 @@ static enum MHD_Result on_head(struct conn *c, const char *method) {
 	expect_within(c, dispatch_limit_us(r));
 	/* Whoever asks before sending is told before sending. */
 	bool asks = get_header(c, "Expect") != NULL;
-	if (r->stage == STAGE_ANSWERED && length != 0 && (asks || length > SWALLOW_MAX)) {
+	if (r->stage == STAGE_ANSWERED && length != 0 &&
+	    (asks || !clear || length > SWALLOW_MAX)) {
 		r->reply.close = true;
 		return send_answer(c);
 	}

@@ -166,6 +166,15 @@ static void expect(const char *request, const char *want) {
 	}
 }
 
+static int count(const char *text, const char *what) {
+	int n = 0;
+	while ((text = strstr(text, what)) != NULL) {
+		text++;
+		n++;
+	}
+	return n;
+}
+
 /* ----------------------------------------------------------------------------- tests */
 
 struct talk {
@@ -208,6 +217,12 @@ static void answers_have_their_form(void **state) {
 		 "Content-Type: multipart/form-data; boundary=x\r\nConnection: "
 		 "close\r\n\r\nabc",
 		 "curl --data-binary"},
+		{"POST /api/v1/raw HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\n"
+		 "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		 "400 Bad"},
+		{"POST /api/v1/raw HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: gzip\r\n"
+		 "\r\nabc",
+		 "Transfer-Encoding: chunked alone"},
 	};
 	for (size_t i = 0; i < sizeof(talks) / sizeof(talks[0]); i++) {
 		expect(talks[i].request, talks[i].want);
@@ -279,6 +294,17 @@ static void a_connection_goes_on(void **state) {
 		assert_non_null(at);
 		at++;
 	}
+}
+
+/* What follows a request whose end is in doubt is not another one. */
+static void a_body_has_one_end(void **state) {
+	(void)state;
+	AUTO(free)
+	char *heard = ask("POST /api/v1/raw HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\n"
+			  "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+			  "GET /api/v1/plain HTTP/1.1\r\nHost: b\r\n\r\n");
+	assert_int_equal(count(heard, "HTTP/1.1 "), 1);
+	assert_non_null(strstr(heard, "Connection: close\r\n"));
 }
 
 static void an_answer_may_come_late(void **state) {
@@ -462,6 +488,22 @@ static void listeners_hear_what_changes(void **state) {
 	     &heard);
 	assert_true(admin_timeout_us(box.paper.admin) <= 200000);
 	box.paper.state = ADMIN_ZONE_IDLE;
+}
+
+/* The head of a stream is not followed by anything, and nobody goes on listening. */
+static void a_head_of_events_is_a_head(void **state) {
+	(void)state;
+	AUTO(fd_close) int fd = call_local();
+	AUTO(str_done) struct str heard = STR_INIT;
+	for (int i = 0; i < 20; i++) {
+		say(fd, "HEAD /api/v1/events HTTP/1.1\r\nHost: b\r\n\r\n"
+			"HEAD /api/v1/plain HTTP/1.1\r\nHost: b\r\n\r\n");
+	}
+	say(fd, "GET /api/v1/no HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n");
+	hear(fd, NULL, &heard);
+	assert_int_equal(count(heard.data, "HTTP/1.1 200 OK\r\n"), 40);
+	assert_null(strstr(heard.data, "\r\n\r\n0\r\n"));
+	assert_non_null(strstr(heard.data, "Content-Type: text/event-stream\r\n"));
 }
 
 static void who_does_not_read_is_cut_off(void **state) {
@@ -662,6 +704,7 @@ int main(void) {
 		TEST(answers_have_their_form),
 		TEST(parts_of_a_file),
 		TEST(a_connection_goes_on),
+		TEST(a_body_has_one_end),
 		TEST(an_answer_may_come_late),
 		TEST(a_caller_may_leave),
 		TEST(tokens_open_the_door),
@@ -669,6 +712,7 @@ int main(void) {
 		TEST(slow_senders_are_ended),
 		TEST(a_last_word_is_enough),
 		TEST(listeners_hear_what_changes),
+		TEST(a_head_of_events_is_a_head),
 		TEST(who_does_not_read_is_cut_off),
 		TEST(listeners_come_and_go),
 		TEST(the_box_may_stop_at_any_time),
