@@ -91,10 +91,20 @@ static void listener_done(void *arg) {
 	free(l);
 }
 
+/* Who reads, but never all of it, is not to make the queue longer and longer. */
+static void listener_shorten(struct listener *l) {
+	if (l->sent > QUEUE_MAX) {
+		l->queue.len -= l->sent;
+		memmove(l->queue.data, l->queue.data + l->sent, l->queue.len + 1);
+		l->sent = 0;
+	}
+}
+
 static void listener_tell(struct listener *l, const char *text, size_t len) {
 	if (l->over) {
 		return;
 	}
+	listener_shorten(l);
 	if (l->queue.len - l->sent + len > QUEUE_MAX ||
 	    str_append_bytes(&l->queue, text, len) < 0) {
 		admin_log(l->events->admin, LOG_NOTICE,

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -534,6 +535,52 @@ static void who_does_not_read_is_cut_off(void **state) {
 	hear(fd, "\"over\":true", &heard);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+/* Of sanitizer/allocator_interface.h, which does not come with every compiler. */
+size_t __sanitizer_get_current_allocated_bytes(void);
+#endif
+
+/* Bytes that the process has taken; the sanitizer counts for itself. */
+static size_t memory_taken(void) {
+#ifdef __SANITIZE_ADDRESS__
+	return __sanitizer_get_current_allocated_bytes();
+#else
+	return mallinfo2().uordblks + mallinfo2().hblkhd;
+#endif
+}
+
+/* He reads as much as there comes, and stays some 450 kB behind all the time. */
+static void who_reads_behind_takes_no_memory(void **state) {
+	(void)state;
+	static char buffer[4096];
+	AUTO(str_done) struct str heard = STR_INIT;
+	AUTO(fd_close) int fd = listen_events(&heard);
+	struct admin_fault fault = {.source = "clock"};
+	memset(fault.text, 'x', sizeof(fault.text) - 1);
+	hear(fd, "\"over\":false}\n\n\r\n", &heard);
+	str_done(&heard);
+	heard = (struct str)STR_INIT;
+	admin_publish_fault(box.paper.admin, &fault, true);
+	hear(fd, "\"over\":true}\n\n\r\n", &heard);
+	size_t before = memory_taken();
+	size_t behind = 0;
+	size_t read = 0;
+	while (read < 20 * 1000 * 1000) {
+		admin_publish_fault(box.paper.admin, &fault, true);
+		behind += heard.len - strlen("15f\r\n\r\n");
+		turn(0);
+		while (behind > 450000) {
+			ssize_t n = recv(fd, buffer, sizeof(buffer), 0);
+			assert_true(n > 0);
+			read += (size_t)n;
+			behind -= (size_t)n;
+			turn(0);
+		}
+	}
+	assert_null(strstr(box.paper.log, "does not read its events"));
+	assert_true(memory_taken() < before + 4 * 1000 * 1000);
+}
+
 static void listeners_come_and_go(void **state) {
 	(void)state;
 	int fds[16];
@@ -714,6 +761,7 @@ int main(void) {
 		TEST(listeners_hear_what_changes),
 		TEST(a_head_of_events_is_a_head),
 		TEST(who_does_not_read_is_cut_off),
+		TEST(who_reads_behind_takes_no_memory),
 		TEST(listeners_come_and_go),
 		TEST(the_box_may_stop_at_any_time),
 		TEST(a_socket_file_is_left_by_the_dead),
