@@ -41,8 +41,8 @@ static int query_read(const struct args *args, struct next_query *q, struct erro
 					   "calendar in this version; leave it out");
 	}
 	if (rule_parse(args->words[0], &q->rule, &bad) < 0) {
-		return dalabactl_wrong_use(err, "RULE '%s': %s", args->words[0],
-					   bad.text);
+		/* Not the rule as well: it may be longer than a sentence can be. */
+		return dalabactl_wrong_use(err, "RULE: %s", bad.text);
 	}
 	if (tz_load(zone != NULL ? zone : TIMEZONE, &q->tz, &bad) < 0) {
 		return dalabactl_wrong_use(err, "--timezone: %s", bad.text);

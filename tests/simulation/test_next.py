@@ -52,6 +52,7 @@ BAD = [
     (["30 7 * *"], "column 9: the weekday is missing"),
     (["60 7 * * *"], "column 1: 60 is too large for the minute"),
     (["30 7 * * *; 农历 1"], "column 13: there is no condition '农历'"),
+    (["0 8 * * *; date " + "2026-06-07..2026-06-10," * 25 + "x"], "column 592: "),
     (["30", "7", "*", "*", "*"], "'7' is one word too many"),
     (["30 7 * * *", "--from", "today"], "--from: 'today' is not a time; write it like"),
     (["30 7 * * *", "--from", "2026-01-01T00:00:00"], "--from: '2026-01-01T00:00:00' is not a time"),
