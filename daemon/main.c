@@ -150,8 +150,8 @@ static void on_reload(void *arg) {
 	}
 	library_speech_set(box->library, config->speech_voice,
 			   (int)config->speech_timeout_s);
-	config_free(box->config);
-	box->config = config;
+	/* box->config stays what is in use: the next reload is held against it too. */
+	config_free(config);
 	log_notice("'%s' was read again", box->config_path);
 	loop_ready(box->loop);
 }

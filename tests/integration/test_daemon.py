@@ -6,7 +6,6 @@ import signal
 import socket
 import stat
 import subprocess
-import time
 
 import pytest
 
@@ -99,9 +98,27 @@ def test_reload(make_box):
     before = len(box.log)
     box.write_config(good + "[retention]\nlog_days = 30\n")
     box.process.send_signal(signal.SIGHUP)
-    time.sleep(0.5)
+    box.wait_for(lambda: "was read again" in box.log[before:], 5, "the word that it was read")
     assert box.process.poll() is None and "stays as it was" not in box.log[before:]
     assert box.api.get("/status")
+
+
+def test_a_reload_takes_the_voice_and_tells_of_the_rest(make_box):
+    box = make_box(config={"speech": {"voice": "en"}}).start()
+    assert box.api.post("/speech", {"text": "hello"})["duration_ms"] > 0
+    text = box.config_file.read_text().replace("voice = en", "voice = xx-such")
+    text = re.sub("listen = .*", "listen = 127.0.0.1:1", text).replace("buffer_ms = 200", "buffer_ms = 300")
+    for time_of_asking in (1, 2):
+        before = len(box.log)
+        box.write_config(text)
+        box.process.send_signal(signal.SIGHUP)
+        box.wait_for(lambda: "was read again" in box.log[before:], 5, "the word that it was read")
+        for key in ("[http] listen", "[audio] buffer_ms"):
+            told = [line for line in box.log[before:].splitlines() if key in line]
+            assert len(told) == 1 and "restart" in told[0], (time_of_asking, told)
+        assert "[http] socket" not in box.log[before:]
+        assert "xx-such" in box.api.refused("POST", "/speech", 422, body={"text": "hello"})["detail"]
+    assert box.tcp().get("/healthz")
 
 
 def test_stops_on_sigint_too(make_box):
