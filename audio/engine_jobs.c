@@ -122,18 +122,20 @@ static void hand_out(struct engine *e, struct track *t) {
 	for (size_t i = 0; i < t->n_taps; i++) {
 		struct output *o = t->taps[i].output;
 		struct command c = {.kind = COMMAND_TAP, .tap = &t->taps[i]};
-		bool sent = mailbox_send(&o->mail, &c) == 0;
-		for (size_t k = 0; k < t->n_voices && (!sent || o->stuck); k++) {
+		/* A thread that hangs would keep the job for as long, and after
+		 * ENGINE_JOBS_MAX of them no other output could play one. */
+		if (!o->stuck && mailbox_send(&o->mail, &c) == 0) {
+			continue;
+		}
+		for (size_t k = 0; k < t->n_voices; k++) {
 			if (t->voices[k].tap == i) {
 				core_tell_failed(e, &t->voices[k], o->id,
-						 sent ? "the output does not answer"
-						      : "no memory to play a job");
+						 o->stuck ? "the output does not answer"
+							  : "no memory to play a job");
 			}
 		}
-		if (!sent) {
-			ring_leave(&t->ring, i);
-			t->taps_left--;
-		}
+		ring_leave(&t->ring, i);
+		t->taps_left--;
 	}
 	if (e->untold != NULL) {
 		engine_wake(e->event_fd);

@@ -135,6 +135,39 @@ static void fails_alone(void **state) {
 	}
 }
 
+/* A driver that never returns keeps what it had, and nothing that comes later: a year of
+ * broadcasts into a dead card must leave room for the others. */
+static void fills_up_with_no_jobs_of_a_driver_that_hangs(void **state) {
+	(void)state;
+	struct rig rig;
+	struct rig_card cards[] = {
+		{1, 48000, false, "hang_write_file \"%s/cause\""},
+		{1, 48000, false, NULL},
+	};
+	int64_t zones[] = {1, 2};
+	rig_start(&rig, cards, 2, 200);
+	rig_zone(&rig, 1, 1, 0, 0.0);
+	rig_zone(&rig, 2, 2, 0, 0.0);
+	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
+	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 2, 5));
+	rig_touch(&rig, "cause");
+	rig_submit(&rig, rig_chime(1, zones, 1, 1));
+	check_end(&rig, 1, 1, ENGINE_END_FAILED, "has not answered");
+	for (int64_t id = 2; id < 100; id++) {
+		rig_submit(&rig, rig_chime(id, zones, 1, 1));
+		check_end(&rig, id, 1, ENGINE_END_FAILED, "does not answer");
+	}
+	rig_submit(&rig, rig_chime(100, zones, 2, 1));
+	check_end(&rig, 100, 1, ENGINE_END_FAILED, "does not answer");
+	check_end(&rig, 100, 2, ENGINE_END_PLAYED, "");
+	rig_remove(&rig, "cause");
+	wait_back(&rig, rig.n_events);
+	rig_submit(&rig, rig_chime(101, zones, 2, 1));
+	check_end(&rig, 101, 1, ENGINE_END_PLAYED, "");
+	check_end(&rig, 101, 2, ENGINE_END_PLAYED, "");
+	rig_stop(&rig);
+}
+
 /* A PCM nobody knows: its job fails with the name, and one not due yet waits for it. */
 static void names_an_unknown_pcm(void **state) {
 	(void)state;
@@ -261,6 +294,7 @@ static void can_be_freed_while_playing(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fails_alone),
+		cmocka_unit_test(fills_up_with_no_jobs_of_a_driver_that_hangs),
 		cmocka_unit_test(names_an_unknown_pcm),
 		cmocka_unit_test(ends_jobs_of_a_removed_output),
 		cmocka_unit_test(goes_on_where_an_output_is_replaced),
