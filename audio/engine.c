@@ -172,11 +172,12 @@ static bool take_stuck(struct engine *e, struct output *o, bool stuck,
 		.output = o->id,
 		.at_ns = engine_now_ns(),
 	};
-	snprintf(ret->text, sizeof(ret->text),
-		 stuck ? "the driver of '%s' has not answered for %lld s; check the card "
-			 "and its cable"
-		       : "the driver of '%s' answers again after more than %lld s",
-		 o->pcm, ENGINE_STUCK_NS / 1000000000LL);
+	str_format(
+		ret->text, sizeof(ret->text),
+		stuck ? "the driver of '%s' has not answered for %lld s; check the card "
+			"and its cable"
+		      : "the driver of '%s' answers again after more than %lld s",
+		o->pcm, ENGINE_STUCK_NS / 1000000000LL);
 	if (stuck) {
 		core_tell_all_failed(e, o, ret->text);
 	}

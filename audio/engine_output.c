@@ -97,9 +97,10 @@ static int prepare_strip(struct output *o, struct strip *s, struct error *err) {
 		o->device->channels >= 32 ? UINT32_MAX : (1U << o->device->channels) - 1U;
 	if ((s->channels & ~all) != 0) {
 		char text[ENGINE_TEXT_SIZE];
-		snprintf(text, sizeof(text),
-			 "'%s' has %d channels, and the zone wants one that is not there",
-			 o->config->pcm, o->device->channels);
+		str_format(
+			text, sizeof(text),
+			"'%s' has %d channels, and the zone wants one that is not there",
+			o->config->pcm, o->device->channels);
 		voices_fail(o, s->zone, engine_now_ns(), text);
 	}
 	return strip_set_rate(s, o->device->rate, err);
@@ -154,10 +155,10 @@ static void open_device(struct output *o) {
 		snprintf(urgent, sizeof(urgent), "; without real-time priority (%s)",
 			 strerror(o->urgent_error));
 	}
-	snprintf(text, sizeof(text),
-		 "'%s' plays %s, %d Hz, %d channels, buffer %lld ms%s", o->config->pcm,
-		 mix_format_name(p->format), p->rate, p->channels,
-		 (long long)(p->buffer_frames * 1000 / p->rate), urgent);
+	str_format(text, sizeof(text),
+		   "'%s' plays %s, %d Hz, %d channels, buffer %lld ms%s", o->config->pcm,
+		   mix_format_name(p->format), p->rate, p->channels,
+		   (long long)(p->buffer_frames * 1000 / p->rate), urgent);
 	o->failures = 0;
 	o->fault[0] = '\0';
 	tell(o, ENGINE_OUTPUT_OK, text);

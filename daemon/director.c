@@ -9,7 +9,6 @@
 #include "base/str.h"
 #include "log.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -501,7 +500,7 @@ static bool stop_in(struct director *d, struct live_run *live, const struct ids 
 int director_stop_run(struct director *d, int64_t run, const char *author,
 		      struct error *err) {
 	char reason[256];
-	snprintf(reason, sizeof(reason), "stopped by %s", author);
+	str_format(reason, sizeof(reason), "stopped by %s", author);
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		if (live->run.id == run) {
 			stop_in(d, live, NULL, reason);
@@ -517,7 +516,7 @@ int director_stop_run(struct director *d, int64_t run, const char *author,
 
 int director_stop_zones(struct director *d, const struct ids *zones, const char *author) {
 	char reason[256];
-	snprintf(reason, sizeof(reason), "stopped by %s", author);
+	str_format(reason, sizeof(reason), "stopped by %s", author);
 	int n = 0;
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		if (live->judged) {

@@ -6,8 +6,6 @@
 #include "base/str.h"
 #include "log.h"
 
-#include <stdio.h>
-
 /* What stands against sounding in zone i now, whoever has it. Ends the zone and returns
  * true. */
 static bool barred(struct director *d, struct live_run *live, size_t i, int64_t now_us) {
@@ -20,16 +18,17 @@ static bool barred(struct director *d, struct live_run *live, size_t i, int64_t 
 	char reason[256];
 	enum outcome outcome = OUTCOME_SKIPPED;
 	if (lz == NULL) {
-		snprintf(reason, sizeof(reason), "zone '%s' was deleted", rz->zone_name);
+		str_format(reason, sizeof(reason), "zone '%s' was deleted",
+			   rz->zone_name);
 		outcome = OUTCOME_CANCELLED;
 	} else if (live->run.expires_us != TIME_NONE && edge_us >= live->run.expires_us) {
-		snprintf(reason, sizeof(reason), "the announcement has expired");
+		str_format(reason, sizeof(reason), "the announcement has expired");
 	} else if (director_zone_quiet(d, &lz->zone, at_us, reason, sizeof(reason)) ||
 		   director_zone_quiet(d, &lz->zone, edge_us, reason, sizeof(reason))) {
 		outcome = OUTCOME_SKIPPED;
 	} else if (live->zones[i].stage == STAGE_PLANNED &&
 		   now_us - live->run.due_us > live->late_allowed_us) {
-		snprintf(reason, sizeof(reason), "the clock was set past its time");
+		str_format(reason, sizeof(reason), "the clock was set past its time");
 		outcome = OUTCOME_MISSED;
 	} else {
 		return false;
@@ -50,7 +49,8 @@ static void lose(struct director *d, struct live_run *live, size_t i,
 	director_withdraw(d, live, i);
 	if (live->conflict == CONFLICT_SKIP) {
 		char reason[256];
-		snprintf(reason, sizeof(reason), "'%s' had the zone", holder->run.title);
+		str_format(reason, sizeof(reason), "'%s' had the zone",
+			   holder->run.title);
 		director_zone_end(d, live, i, OUTCOME_SKIPPED, reason, 0);
 		return;
 	}
@@ -65,8 +65,8 @@ static void take_zone(struct director *d, struct live_run *live, size_t i,
 	struct live_run *former = lz->holder;
 	if (former != NULL) {
 		char reason[256];
-		snprintf(reason, sizeof(reason), "'%s' (%s) came first", live->run.title,
-			 run_class_name(live->run.class));
+		str_format(reason, sizeof(reason), "'%s' (%s) came first",
+			   live->run.title, run_class_name(live->run.class));
 		for (size_t k = 0; k < former->run.n_zones; k++) {
 			if (former->run.zones[k].zone == lz->zone.id) {
 				director_zone_cut(d, former, k, OUTCOME_CUT, reason);
@@ -176,10 +176,10 @@ static void sweep_zone(struct director *d, struct live_run *live, size_t i,
 		const struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
 		const char *who =
 			lz != NULL && lz->holder != NULL ? lz->holder->run.title : NULL;
-		snprintf(reason, sizeof(reason), "waited %lld minutes for %s%s",
-			 (long long)((now_us - live->run.due_us) / 60000000),
-			 who != NULL ? "the end of " : "its words to be spoken",
-			 who != NULL ? who : "");
+		str_format(reason, sizeof(reason), "waited %lld minutes for %s%s",
+			   (long long)((now_us - live->run.due_us) / 60000000),
+			   who != NULL ? "the end of " : "its words to be spoken",
+			   who != NULL ? who : "");
 		director_zone_end(d, live, i, OUTCOME_MISSED, reason, 0);
 	} else if (stage == STAGE_PLAYING || stage == STAGE_HANDED) {
 		const struct live_zone *lz = director_zone(d, live->run.zones[i].zone);

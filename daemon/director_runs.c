@@ -10,7 +10,6 @@
 #include "base/str.h"
 #include "log.h"
 
-#include <stdio.h>
 #include <string.h>
 
 void live_run_free(struct live_run *live) {
@@ -197,15 +196,15 @@ static enum outcome judge_lateness(const struct director *d, const struct run *r
 	int64_t within_us = schedule->play_within_s * 1000000LL;
 	reason[0] = '\0';
 	if (run->expires_us != TIME_NONE && run->due_us >= run->expires_us) {
-		snprintf(reason, size, "the announcement has expired");
+		str_format(reason, size, "the announcement has expired");
 		return OUTCOME_SKIPPED;
 	}
 	if (late_us > ON_TIME_US && late_us > within_us) {
-		snprintf(reason, size,
-			 "the box was off, or its clock not trusted, at that time; it "
-			 "came back %lld s "
-			 "late, %d s were allowed",
-			 (long long)(late_us / 1000000), schedule->play_within_s);
+		str_format(reason, size,
+			   "the box was off, or its clock not trusted, at that time; it "
+			   "came back %lld s "
+			   "late, %d s were allowed",
+			   (long long)(late_us / 1000000), schedule->play_within_s);
 		return OUTCOME_MISSED;
 	}
 	return OUTCOME_PLANNED;

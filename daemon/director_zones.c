@@ -5,7 +5,6 @@
 #include "base/str.h"
 #include "log.h"
 
-#include <stdio.h>
 #include <string.h>
 
 struct live_zone *director_zone(const struct director *d, int64_t id) {
@@ -38,15 +37,15 @@ bool director_zone_quiet(const struct director *d, const struct zone *zone, int6
 		return false;
 	}
 	const struct quiet_span *q = &zone->quiet[span];
-	snprintf(reason, size, "quiet hours %02d:%02d to %02d:%02d in zone '%s'",
-		 q->from_min / 60, q->from_min % 60, q->to_min / 60, q->to_min % 60,
-		 zone->name);
+	str_format(reason, size, "quiet hours %02d:%02d to %02d:%02d in zone '%s'",
+		   q->from_min / 60, q->from_min % 60, q->to_min / 60, q->to_min % 60,
+		   zone->name);
 	return true;
 }
 
 static void fault_source(const char *name, char ret[FAULT_SOURCE_SIZE]) {
 	char text[2 * FAULT_SOURCE_SIZE];
-	snprintf(text, sizeof(text), "output %.*s", FAULT_SOURCE_SIZE, name);
+	str_format(text, sizeof(text), "output %.*s", FAULT_SOURCE_SIZE, name);
 	str_copy(ret, FAULT_SOURCE_SIZE, text);
 }
 
@@ -221,7 +220,7 @@ void director_output_changed(struct director *d, int64_t id) {
 	output_done(&output);
 	if (rc < 0) {
 		char source[FAULT_SOURCE_SIZE];
-		snprintf(source, sizeof(source), "output %lld", (long long)id);
+		str_format(source, sizeof(source), "output %lld", (long long)id);
 		faults_set(d->config.faults, source, err.text, director_now(d));
 	}
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 void str_done(struct str *s) {
@@ -71,6 +72,34 @@ bool str_copy(char *to, size_t size, const char *from) {
 	memcpy(to, from, len);
 	to[len] = '\0';
 	return fits;
+}
+
+void utf8_trim(char *text) {
+	size_t len = strlen(text);
+	size_t start = len;
+	while (start > 0 && ((unsigned char)text[start - 1] & 0xc0) == 0x80) {
+		start--;
+	}
+	if (start == 0) {
+		return;
+	}
+	unsigned char lead = (unsigned char)text[start - 1];
+	size_t want = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+	if (len - (start - 1) < want) {
+		text[start - 1] = '\0';
+	}
+}
+
+void str_format(char *to, size_t size, const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	int len = vsnprintf(to, size, format, args);
+	va_end(args);
+	if (len < 0) {
+		to[0] = '\0';
+	} else if ((size_t)len >= size) {
+		utf8_trim(to);
+	}
 }
 
 /* The length of the sequence at p, 0 where it is not one (RFC 3629, section 4). */

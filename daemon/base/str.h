@@ -30,6 +30,13 @@ int str_printf(struct str *s, const char *format, ...)
  * it had to cut. */
 bool str_copy(char *to, size_t size, const char *from);
 
+/* As snprintf, but cuts at a UTF-8 character. */
+void str_format(char *to, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Removes the bytes of a character that was cut at the end of text. */
+void utf8_trim(char *text);
+
 /* True where the bytes are UTF-8 (RFC 3629) without NUL. */
 bool utf8_valid(const char *text, size_t len);
 

@@ -21,6 +21,23 @@ static void an_error_keeps_whole_characters(void **state) {
 	assert_true(strlen(err.text) > ERROR_TEXT_SIZE - 5);
 }
 
+static void a_format_is_cut_at_a_character(void **state) {
+	(void)state;
+	static const char *const cut[] = {"",
+					  "",
+					  "",
+					  "",
+					  "\xe5\xb9\xbf",
+					  "\xe5\xb9\xbf",
+					  "\xe5\xb9\xbf",
+					  "\xe5\xb9\xbf\xe5\xb9\xbf"};
+	for (size_t size = 1; size < sizeof(cut) / sizeof(cut[0]); size++) {
+		char text[8];
+		str_format(text, size, "%s%s", "\xe5\xb9\xbf", "\xe5\xb9\xbf");
+		assert_string_equal(text, cut[size]);
+	}
+}
+
 static void an_error_is_prefixed(void **state) {
 	(void)state;
 	struct error err;
@@ -89,6 +106,7 @@ static void a_string_grows(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_error_keeps_whole_characters),
+		cmocka_unit_test(a_format_is_cut_at_a_character),
 		cmocka_unit_test(an_error_is_prefixed),
 		cmocka_unit_test(utf8_is_judged),
 		cmocka_unit_test(integers_are_parsed_whole),

@@ -390,6 +390,42 @@ static void a_deleted_zone_ends_its_run(void **state) {
 	assert_int_equal(fake_box_sounding(), 0);
 }
 
+/* `letters` of one byte, then characters of three, `n` in all. */
+static void long_name(char *to, size_t letters, size_t n) {
+	memset(to, 'x', letters);
+	for (size_t i = letters; i < n; i++) {
+		memcpy(to + letters + 3 * (i - letters), "\xe5\xb9\xbf", 4);
+	}
+}
+
+static void assert_cut(struct fake_box *box, int64_t id, const char *words) {
+	AUTO(run_done) struct run run = {0};
+	assert_int_equal(store_run_get(box->store, id, &run, NULL), 0);
+	assert_string_equal(outcome_name(run.state), "cut");
+	assert_non_null(strstr(run.zones[0].reason, words));
+}
+
+/* Names of the greatest length: the reason is cut at a character, and written. */
+static void long_names_fit_into_the_record(void **state) {
+	struct fake_box *box = *state;
+	for (size_t letters = 0; letters < 3; letters++) {
+		char title[601];
+		char name[301];
+		long_name(title, letters, 200);
+		long_name(name, letters, 100);
+		int64_t zone = fake_box_zone(box, name, "08:05-09:00");
+		int64_t news = fake_box_announcement(box, title, 600000);
+		int64_t music = fake_box_push(box, news, zone, CLASS_BACKGROUND, NULL);
+		fake_box_pass(box, SECOND);
+		int64_t notice = fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+		fake_box_pass(box, SECOND);
+		assert_cut(box, music, "\xe5\xb9\xbf");
+		fake_box_pass(box, 5 * MINUTE);
+		assert_cut(box, notice, "quiet hours 08:05 to 09:00");
+		fake_box_pass(box, 24 * HOUR - 5 * MINUTE - 2 * SECOND);
+	}
+}
+
 static void a_schedule_switched_off_at_the_last_moment_is_silent(void **state) {
 	struct fake_box *box = *state;
 	int64_t zone = fake_box_zone(box, "east", NULL);
@@ -423,6 +459,7 @@ int main(void) {
 		CASE(a_broken_output_fails_its_zone),
 		CASE(stopping_ends_what_sounds_and_what_waits),
 		CASE(a_deleted_zone_ends_its_run),
+		CASE(long_names_fit_into_the_record),
 		CASE(a_schedule_switched_off_at_the_last_moment_is_silent),
 	};
 #undef CASE
