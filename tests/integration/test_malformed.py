@@ -4,6 +4,7 @@ an answer that is not described, never a crash, and nothing changed by what was 
 DALABA_SEED repeats a run, DALABA_MALFORMED_S makes it last longer.
 """
 
+import errno
 import json
 import os
 import random
@@ -192,6 +193,10 @@ def exchange(address, data, patience_s=0.5):
                 answer += piece
         except (TimeoutError, ConnectionError):
             pass
+        except OSError as e:
+            # Refused and reset before our end was shut down: it has none any more.
+            if e.errno != errno.ENOTCONN:
+                raise
         return answer
 
 
