@@ -409,10 +409,13 @@ void director_zone_cut(struct director *d, struct live_run *live, size_t i,
 				  0);
 		return;
 	}
-	if (lzr->reason[0] == '\0') { /* the first reason is the true one */
-		lzr->end = end;
-		str_copy(lzr->reason, sizeof(lzr->reason), reason);
+	/* The first reason is the true one; and to cut it again, and wake up for that,
+	 * would go on without rest until the fade is over. */
+	if (lzr->reason[0] != '\0') {
+		return;
 	}
+	lzr->end = end;
+	str_copy(lzr->reason, sizeof(lzr->reason), reason);
 	struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
 	if (lz != NULL && lz->holder == live) {
 		lz->holder = NULL;

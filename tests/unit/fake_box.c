@@ -121,6 +121,7 @@ struct fake_job {
 	int64_t start_us;
 	int64_t end_us;
 	bool started;
+	bool cut; /* fading; end_us is when that is over */
 };
 
 static struct fake_job jobs[JOBS_MAX];
@@ -130,6 +131,7 @@ static size_t first_event;
 static size_t n_events;
 static size_t starts;
 static const char *broken;
+static bool stalled; /* the core does not come round */
 
 static void event_add(const struct engine_event *event) {
 	assert_true(first_event + n_events < EVENTS_MAX);
@@ -219,10 +221,16 @@ static void job_end(size_t i, enum engine_end end, const char *text) {
 
 void engine_stop(struct engine *e, int64_t job, int64_t zone, int ramp_ms) {
 	(void)e;
-	(void)ramp_ms;
 	for (size_t i = n_jobs; i-- > 0;) {
-		if (jobs[i].id == job && (zone == 0 || jobs[i].zone == zone)) {
+		if (jobs[i].id != job || (zone != 0 && jobs[i].zone != zone)) {
+			continue;
+		}
+		int64_t end_us = the_box->now_us + 1000LL * ramp_ms;
+		if (!jobs[i].started) {
 			job_end(i, ENGINE_END_CUT, "");
+		} else if (!jobs[i].cut && end_us < jobs[i].end_us) {
+			jobs[i].cut = true;
+			jobs[i].end_us = end_us;
 		}
 	}
 }
@@ -241,13 +249,13 @@ static void engine_turn(void) {
 		if (broken != NULL) {
 			job_end(i, ENGINE_END_FAILED, broken);
 		} else if (jobs[i].started && jobs[i].end_us <= the_box->now_us) {
-			job_end(i, ENGINE_END_PLAYED, "");
+			job_end(i, jobs[i].cut ? ENGINE_END_CUT : ENGINE_END_PLAYED, "");
 		} else if (!jobs[i].started && jobs[i].start_us <= the_box->now_us) {
 			/* Two in one zone at once would be two horns talking over each
 			 * other. */
 			for (size_t k = 0; k < n_jobs; k++) {
-				assert_false(jobs[k].started &&
-					     jobs[k].zone == jobs[i].zone);
+				assert_false(jobs[k].started && !jobs[k].cut &&
+					     !stalled && jobs[k].zone == jobs[i].zone);
 			}
 			jobs[i].started = true;
 			starts++;
@@ -375,7 +383,7 @@ void fake_box_start(struct fake_box *box) {
 				 .speech_takes_us = 1000000};
 	the_box = box;
 	n_jobs = n_events = first_event = starts = n_words = 0;
-	all_spoken = false;
+	all_spoken = stalled = false;
 	broken = NULL;
 	log_threshold_set(getenv("FAKE_BOX_LOG") != NULL ? LOG_DEBUG : LOG_CRIT);
 	assert_int_equal(store_open(":memory:", &box->store, NULL), 0);
@@ -438,6 +446,18 @@ void fake_box_pass(struct fake_box *box, int64_t us) {
 		box->now_us = next > box->now_us ? next : box->now_us;
 		settle();
 	}
+	box->now_us = until_us;
+	settle();
+}
+
+void fake_box_stall(struct fake_box *box, int64_t us) {
+	int64_t until_us = box->now_us + us;
+	stalled = true;
+	for (int64_t next = 0; (next = engine_next_us()) <= until_us;) {
+		box->now_us = next > box->now_us ? next : box->now_us;
+		engine_turn();
+	}
+	stalled = false;
 	box->now_us = until_us;
 	settle();
 }

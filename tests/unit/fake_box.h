@@ -25,6 +25,8 @@ void fake_box_done(struct fake_box *box);
 void fake_box_restart(struct fake_box *box, bool killed);
 /* Lets time pass; everything happens at its own moment. */
 void fake_box_pass(struct fake_box *box, int64_t us);
+/* The core thread hangs for so long, in a commit to a slow disk; the sound goes on. */
+void fake_box_stall(struct fake_box *box, int64_t us);
 /* The clock is set: time jumps, nothing happens in between. */
 void fake_box_step(struct fake_box *box, int64_t us);
 
@@ -41,7 +43,7 @@ void fake_box_last_run(struct fake_box *box, struct run *ret);
 size_t fake_box_count_runs(struct fake_box *box);
 
 /* What the fake engine has played: how often anything began to sound, and how many sound
- * now. */
+ * now, or fade out. */
 size_t fake_box_starts(void);
 size_t fake_box_sounding(void);
 /* From now on every job in every zone fails with these words; NULL: no more. */
