@@ -134,6 +134,8 @@ static void hold(struct director *d, const struct clock_verdict *verdict) {
 			if (stage == STAGE_HANDED || stage == STAGE_PLAYING) {
 				director_zone_cut(d, live, i, OUTCOME_CUT,
 						  "the clock cannot be trusted any more");
+			} else if (stage == STAGE_PLANNED && live->handed) {
+				director_withdraw(d, live, i);
 			}
 		}
 	}
@@ -172,6 +174,10 @@ static void on_engine_events(void *arg, int fd, uint32_t events) {
 	struct engine_event event;
 	struct error err = {0};
 	bool joined = store_begin(d->config.store, &err) >= 0;
+	/* Where the core was held up, what begins now was not judged yet. */
+	if (d->started && !d->held) {
+		act_on_runs(d, director_now(d));
+	}
 	while (engine_next_event(d->config.engine, &event) > 0) {
 		director_on_engine_event(d, &event);
 	}

@@ -26,7 +26,7 @@ static bool barred(struct director *d, struct live_run *live, size_t i, int64_t 
 	} else if (director_zone_quiet(d, &lz->zone, at_us, reason, sizeof(reason)) ||
 		   director_zone_quiet(d, &lz->zone, edge_us, reason, sizeof(reason))) {
 		outcome = OUTCOME_SKIPPED;
-	} else if (live->zones[i].stage == STAGE_PLANNED &&
+	} else if (live->zones[i].stage == STAGE_PLANNED && live->zones[i].job == 0 &&
 		   now_us - live->run.due_us > live->late_allowed_us) {
 		str_format(reason, sizeof(reason), "the clock was set past its time");
 		outcome = OUTCOME_MISSED;

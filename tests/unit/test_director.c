@@ -391,6 +391,65 @@ static void a_deleted_zone_ends_its_run(void **state) {
 	assert_int_equal(fake_box_sounding(), 0);
 }
 
+struct stall_case {
+	const char *name;
+	int64_t us; /* from half a second before 08:01; both are due then, 5 s long */
+	enum run_class class; /* of the first schedule; the second has CLASS_NOTICE */
+	enum outcome first;
+};
+
+static const struct stall_case stall_cases[] = {
+	{"over the judging", SECOND, CLASS_NOTICE, OUTCOME_PLAYED},
+	{"long", 4 * SECOND, CLASS_NOTICE, OUTCOME_PLAYED},
+	{"over both ends", 7 * SECOND, CLASS_NOTICE, OUTCOME_PLAYED},
+	{"the second is the higher one", SECOND, CLASS_BACKGROUND, OUTCOME_CUT},
+};
+
+/* Two are due at the same instant in the same zone, the engine has both, and the core
+ * cannot say in time who may: one goes on, the other has its turn behind it. */
+static void a_slow_disk_lets_nobody_talk_over_another(void **state) {
+	(void)state;
+	for (size_t i = 0; i < sizeof(stall_cases) / sizeof(stall_cases[0]); i++) {
+		const struct stall_case *c = &stall_cases[i];
+		struct fake_box box;
+		print_message("%s\n", c->name);
+		fake_box_start(&box);
+		int64_t zone = fake_box_zone(&box, "east", NULL);
+		int64_t news = fake_box_announcement(&box, "news", 5000);
+		fake_box_schedule(&box, news, zone, "1 8 * * *", c->class, 0);
+		fake_box_schedule(&box, news, zone, "1 8 * * *", CLASS_NOTICE, 0);
+		fake_box_pass(&box, 59500000);
+		fake_box_stall(&box, c->us);
+		fake_box_pass(&box, 300000);
+		assert_true(fake_box_sounding() <= 1);
+		fake_box_pass(&box, MINUTE);
+		for (int64_t id = 1; id <= 2; id++) {
+			AUTO(run_done) struct run run = {0};
+			assert_int_equal(store_run_get(box.store, id, &run, NULL), 0);
+			assert_string_equal(
+				outcome_name(run.state),
+				outcome_name(id == 1 ? c->first : OUTCOME_PLAYED));
+		}
+		fake_box_done(&box);
+	}
+}
+
+static void trust_that_is_lost_before_the_start_takes_the_job_back(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 5000);
+	fake_box_schedule(box, news, zone, "1 8 * * *", CLASS_NOTICE, 600);
+	fake_box_pass(box, 58 * SECOND);
+	box->trusted = false; /* and no step tells of it */
+	fake_box_pass(box, 30 * SECOND);
+	assert_int_equal(fake_box_starts(), 0);
+	box->trusted = true;
+	fake_box_step(box, 0);
+	fake_box_pass(box, 10 * SECOND);
+	assert_int_equal(fake_box_starts(), 1);
+	assert_last(box, OUTCOME_PLAYED, NULL);
+}
+
 /* `letters` of one byte, then characters of three, `n` in all. */
 static void long_name(char *to, size_t letters, size_t n) {
 	memset(to, 'x', letters);
@@ -460,6 +519,8 @@ int main(void) {
 		CASE(a_broken_output_fails_its_zone),
 		CASE(stopping_ends_what_sounds_and_what_waits),
 		CASE(a_deleted_zone_ends_its_run),
+		cmocka_unit_test(a_slow_disk_lets_nobody_talk_over_another),
+		CASE(trust_that_is_lost_before_the_start_takes_the_job_back),
 		CASE(long_names_fit_into_the_record),
 		CASE(a_schedule_switched_off_at_the_last_moment_is_silent),
 	};
