@@ -12,7 +12,7 @@
 #include <sys/timex.h>
 
 #define BACK_FORGIVEN_US (60 * 1000000LL)
-/* How often an untrusted clock is looked at again: NTP may have come up. */
+/* How often it is looked at again: NTP may have come up, or the kernel given it up. */
 #define REJUDGE_US (5 * 1000000LL)
 
 struct clock {
@@ -115,9 +115,7 @@ static void judge_again(void *arg) {
 	struct clock *clock = arg;
 	struct clock_verdict verdict;
 	clock_verdict_now(clock, &verdict);
-	if (!verdict.trusted) {
-		loop_timer_arm_in_us(clock->rejudge, REJUDGE_US);
-	}
+	loop_timer_arm_in_us(clock->rejudge, REJUDGE_US);
 	if (verdict.trusted != clock->was_trusted) {
 		clock->was_trusted = verdict.trusted;
 		clock->on_step(clock->arg);
@@ -136,9 +134,6 @@ static void on_cancelled(void *arg, int fd, uint32_t events) {
 	struct clock_verdict verdict;
 	clock_verdict_now(clock, &verdict);
 	clock->was_trusted = verdict.trusted;
-	if (!verdict.trusted) {
-		loop_timer_arm_in_us(clock->rejudge, REJUDGE_US);
-	}
 	clock->on_step(clock->arg);
 }
 
@@ -169,9 +164,7 @@ int clock_new(struct loop *loop, int64_t newest_us, loop_fn on_step, void *arg,
 	struct clock_verdict verdict;
 	clock_verdict_now(clock, &verdict);
 	clock->was_trusted = verdict.trusted;
-	if (!verdict.trusted) {
-		loop_timer_arm_in_us(clock->rejudge, REJUDGE_US);
-	}
+	loop_timer_arm_in_us(clock->rejudge, REJUDGE_US);
 	*ret = MOVE(clock);
 	return 0;
 }

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/timex.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -66,10 +68,65 @@ static void the_clocks_agree_both_ways(void **state) {
 	}
 }
 
+/* The kernel as the clock sees it. */
+static bool synchronised;
+
+int adjtimex(struct timex *timex) {
+	*timex = (struct timex){.status = synchronised ? 0 : STA_UNSYNC};
+	return synchronised ? TIME_OK : TIME_ERROR;
+}
+
+struct told {
+	struct loop *loop;
+	int times;
+};
+
+static void on_step(void *arg) {
+	struct told *told = arg;
+	told->times++;
+	loop_exit(told->loop);
+}
+
+static void on_patience_over(void *arg) {
+	loop_exit(arg);
+}
+
+static void check_change(bool before) {
+	struct told told = {0};
+	struct clock *clock = NULL;
+	struct loop_source *patience = NULL;
+	assert_int_equal(loop_new(&told.loop, NULL), 0);
+	synchronised = before;
+	assert_int_equal(clock_new(told.loop, clock_now_us() + 3600 * SECOND, on_step,
+				   &told, &clock, NULL),
+			 0);
+	assert_int_equal(loop_add_timer(told.loop, CLOCK_MONOTONIC, on_patience_over,
+					told.loop, &patience, NULL),
+			 0);
+	loop_timer_arm_in_us(patience, 30 * SECOND);
+	synchronised = !before;
+	assert_int_equal(loop_run(told.loop, NULL), 0);
+	assert_int_equal(told.times, 1);
+	struct clock_verdict verdict;
+	clock_verdict_now(clock, &verdict);
+	assert_int_equal(verdict.trusted, !before);
+	loop_source_free(patience);
+	clock_free(clock);
+	loop_free(told.loop);
+}
+
+/* Nothing is set, and yet trust goes and comes with the time server. */
+static void a_change_of_trust_is_told(void **state) {
+	(void)state;
+	check_change(true);
+	check_change(false);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_clock_is_judged),
 		cmocka_unit_test(the_clocks_agree_both_ways),
+		cmocka_unit_test(a_change_of_trust_is_told),
 	};
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }
