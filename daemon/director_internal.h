@@ -104,7 +104,8 @@ int director_admit(struct director *d, struct run *run, const struct schedule *s
 void director_admit_due(struct director *d, const struct planned *planned);
 void director_reopen(struct director *d, struct run *run);
 void director_hand_over(struct director *d, struct live_run *live);
-/* Gives the engine the zones of `live` that stand in `stage` and have no job. */
+/* Gives the engine the zones of `live` that stand in `stage` and have no job. Where the
+ * engine is full they wait. */
 void director_submit(struct director *d, struct live_run *live, enum stage stage,
 		     int64_t start_ns);
 void director_withdraw(struct director *d, struct live_run *live, size_t i);

@@ -291,6 +291,13 @@ bool live_run_has(const struct live_run *live, enum stage stage) {
 	return false;
 }
 
+static void give_back(struct director *d, const struct live_run *live, size_t i) {
+	struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
+	if (lz != NULL && lz->holder == live) {
+		lz->holder = NULL;
+	}
+}
+
 /* Gives the engine the zones of `live` that stand in `stage` without a job. */
 void director_submit(struct director *d, struct live_run *live, enum stage stage,
 		     int64_t start_ns) {
@@ -319,8 +326,15 @@ void director_submit(struct director *d, struct live_run *live, enum stage stage
 		}
 	}
 	for (size_t i = 0; i < live->run.n_zones; i++) {
-		if (live->zones[i].stage == stage && live->zones[i].job == 0) {
+		if (live->zones[i].stage != stage || live->zones[i].job != 0) {
+			continue;
+		}
+		if (rc != -EBUSY) {
 			director_zone_end(d, live, i, OUTCOME_FAILED, err.text, 0);
+		} else if (stage == STAGE_HANDED) {
+			/* The engine is full; one not judged yet is tried again then. */
+			give_back(d, live, i);
+			live->zones[i].stage = STAGE_WAITING;
 		}
 	}
 }
@@ -359,10 +373,7 @@ void director_take_back(struct director *d, struct live_run *live) {
 			continue;
 		}
 		director_withdraw(d, live, i);
-		struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
-		if (lz != NULL && lz->holder == live) {
-			lz->holder = NULL;
-		}
+		give_back(d, live, i);
 		lzr->stage = STAGE_PLANNED;
 	}
 	live->handed = false;
@@ -416,10 +427,7 @@ void director_zone_cut(struct director *d, struct live_run *live, size_t i,
 	}
 	lzr->end = end;
 	str_copy(lzr->reason, sizeof(lzr->reason), reason);
-	struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
-	if (lz != NULL && lz->holder == live) {
-		lz->holder = NULL;
-	}
+	give_back(d, live, i);
 	engine_stop(d->config.engine, lzr->job, live->run.zones[i].zone, RAMP_MS);
 	director_wake_soon(d);
 }

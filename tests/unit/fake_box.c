@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #define JOBS_MAX 256
+#define ENGINE_JOBS_MAX 64 /* as the real one */
 #define EVENTS_MAX 1024
 
 static struct fake_box *the_box;
@@ -188,9 +189,25 @@ static int64_t length_us(const struct job *job) {
 	return 1000 * (ms * job->repeat + job->gap_ms * (job->repeat - 1));
 }
 
+/* One job has an entry for each zone, in a row or where another was put in its place. */
+static size_t count_jobs(void) {
+	size_t n = 0;
+	for (size_t i = 0; i < n_jobs; i++) {
+		size_t k = 0;
+		while (jobs[k].id != jobs[i].id) {
+			k++;
+		}
+		n += k == i;
+	}
+	return n;
+}
+
 int engine_submit(struct engine *e, struct job *job, struct error *err) {
 	(void)e;
-	(void)err;
+	if (count_jobs() >= ENGINE_JOBS_MAX) {
+		job_free(job);
+		return error_set(err, EBUSY, "too many jobs");
+	}
 	for (size_t i = 0; i < job->n_zones; i++) {
 		assert_true(n_jobs < JOBS_MAX);
 		int64_t start_us = job->start_ns / 1000;

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -450,6 +451,34 @@ static void trust_that_is_lost_before_the_start_takes_the_job_back(void **state)
 	assert_last(box, OUTCOME_PLAYED, NULL);
 }
 
+/* More are due at once than the engine takes: the rest wait for their turn. */
+static void more_than_the_engine_takes_wait(void **state) {
+	(void)state;
+	for (int zones = 1; zones <= 80; zones += 79) {
+		struct fake_box box;
+		int64_t zone[80];
+		fake_box_start(&box);
+		for (int i = 0; i < zones; i++) {
+			char name[16];
+			snprintf(name, sizeof(name), "zone %d", i);
+			zone[i] = fake_box_zone(&box, name, NULL);
+		}
+		int64_t news = fake_box_announcement(&box, "news", 5000);
+		for (int i = 0; i < 80; i++) {
+			fake_box_schedule(&box, news, zone[i % zones], "1 8 * * *",
+					  CLASS_NOTICE, 0);
+		}
+		fake_box_pass(&box, 10 * MINUTE);
+		for (int64_t id = 1; id <= 80; id++) {
+			AUTO(run_done) struct run run = {0};
+			assert_int_equal(store_run_get(box.store, id, &run, NULL), 0);
+			assert_string_equal(outcome_name(run.state), "played");
+		}
+		assert_int_equal(fake_box_starts(), 80);
+		fake_box_done(&box);
+	}
+}
+
 /* `letters` of one byte, then characters of three, `n` in all. */
 static void long_name(char *to, size_t letters, size_t n) {
 	memset(to, 'x', letters);
@@ -521,6 +550,7 @@ int main(void) {
 		CASE(a_deleted_zone_ends_its_run),
 		cmocka_unit_test(a_slow_disk_lets_nobody_talk_over_another),
 		CASE(trust_that_is_lost_before_the_start_takes_the_job_back),
+		cmocka_unit_test(more_than_the_engine_takes_wait),
 		CASE(long_names_fit_into_the_record),
 		CASE(a_schedule_switched_off_at_the_last_moment_is_silent),
 	};
