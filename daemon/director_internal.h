@@ -109,6 +109,8 @@ void director_hand_over(struct director *d, struct live_run *live);
 void director_submit(struct director *d, struct live_run *live, enum stage stage,
 		     int64_t start_ns);
 void director_withdraw(struct director *d, struct live_run *live, size_t i);
+/* Its zone i is free for others, where it was its own. */
+void director_give_back(struct director *d, const struct live_run *live, size_t i);
 void director_take_back(struct director *d, struct live_run *live);
 /* The last word on zone i. */
 void director_zone_end(struct director *d, struct live_run *live, size_t i,

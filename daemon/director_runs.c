@@ -291,7 +291,7 @@ bool live_run_has(const struct live_run *live, enum stage stage) {
 	return false;
 }
 
-static void give_back(struct director *d, const struct live_run *live, size_t i) {
+void director_give_back(struct director *d, const struct live_run *live, size_t i) {
 	struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
 	if (lz != NULL && lz->holder == live) {
 		lz->holder = NULL;
@@ -333,7 +333,7 @@ void director_submit(struct director *d, struct live_run *live, enum stage stage
 			director_zone_end(d, live, i, OUTCOME_FAILED, err.text, 0);
 		} else if (stage == STAGE_HANDED) {
 			/* The engine is full; one not judged yet is tried again then. */
-			give_back(d, live, i);
+			director_give_back(d, live, i);
 			live->zones[i].stage = STAGE_WAITING;
 		}
 	}
@@ -373,7 +373,7 @@ void director_take_back(struct director *d, struct live_run *live) {
 			continue;
 		}
 		director_withdraw(d, live, i);
-		give_back(d, live, i);
+		director_give_back(d, live, i);
 		lzr->stage = STAGE_PLANNED;
 	}
 	live->handed = false;
@@ -427,7 +427,7 @@ void director_zone_cut(struct director *d, struct live_run *live, size_t i,
 	}
 	lzr->end = end;
 	str_copy(lzr->reason, sizeof(lzr->reason), reason);
-	give_back(d, live, i);
+	director_give_back(d, live, i);
 	engine_stop(d->config.engine, lzr->job, live->run.zones[i].zone, RAMP_MS);
 	director_wake_soon(d);
 }

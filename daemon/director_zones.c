@@ -250,6 +250,31 @@ static void zone_remove(struct director *d, int64_t id) {
 	}
 }
 
+/* To another output: the engine's jobs stay with the one before. What has not begun is
+ * handed over anew. */
+static void zone_move(struct director *d, int64_t id) {
+	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
+		for (size_t i = 0; i < live->run.n_zones; i++) {
+			enum stage stage = live->zones[i].stage;
+			if (live->run.zones[i].zone != id || live->zones[i].job == 0) {
+				continue;
+			}
+			int64_t played_ms = live_run_played_ms(d, live, i);
+			director_withdraw(d, live, i);
+			if (stage == STAGE_PLAYING) {
+				director_zone_end(d, live, i, OUTCOME_CUT,
+						  "the zone was moved to another output",
+						  played_ms);
+			} else if (stage == STAGE_HANDED) {
+				director_give_back(d, live, i);
+				live->zones[i].stage = STAGE_WAITING;
+			} else {
+				live->handed = false;
+			}
+		}
+	}
+}
+
 void director_zone_changed(struct director *d, int64_t id) {
 	struct error err = {0};
 	struct zone zone = {0};
@@ -257,6 +282,10 @@ void director_zone_changed(struct director *d, int64_t id) {
 	if (rc == -ENOENT) {
 		zone_remove(d, id);
 		return;
+	}
+	const struct live_zone *lz = director_zone(d, id);
+	if (rc >= 0 && lz != NULL && lz->zone.output != zone.output) {
+		zone_move(d, id);
 	}
 	if (rc >= 0) {
 		rc = zone_add(d, &zone, &err);

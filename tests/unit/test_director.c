@@ -451,6 +451,46 @@ static void trust_that_is_lost_before_the_start_takes_the_job_back(void **state)
 	assert_last(box, OUTCOME_PLAYED, NULL);
 }
 
+/* To another output, before the run of 08:01, while it is handed over and on the air. */
+static void a_zone_that_moves_takes_along_what_has_not_begun(void **state) {
+	(void)state;
+	static const struct {
+		int64_t at_us;
+		enum outcome outcome;
+		const char *words;
+	} cases[] = {
+		{30 * SECOND, OUTCOME_PLAYED, NULL},
+		{58 * SECOND, OUTCOME_PLAYED, NULL},
+		{59800000, OUTCOME_PLAYED, NULL},
+		{62 * SECOND, OUTCOME_CUT, "moved to another output"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake_box box;
+		fake_box_start(&box);
+		int64_t east = fake_box_zone(&box, "east", NULL);
+		int64_t west = fake_box_zone(&box, "west", NULL);
+		int64_t news = fake_box_announcement(&box, "news", 5000);
+		fake_box_schedule(&box, news, east, "1 8 * * *", CLASS_NOTICE, 0);
+		fake_box_pass(&box, cases[i].at_us);
+		AUTO(zone_done) struct zone from = {0};
+		AUTO(zone_done) struct zone to = {0};
+		assert_int_equal(store_zone_get(box.store, east, &from, NULL), 0);
+		assert_int_equal(store_zone_get(box.store, west, &to, NULL), 0);
+		from.output = to.output;
+		from.channels[0] = 1;
+		struct output wide = {0};
+		assert_int_equal(store_output_get(box.store, to.output, &wide, NULL), 0);
+		wide.channels = 2;
+		assert_int_equal(store_output_put(box.store, &wide, NULL), 0);
+		output_done(&wide);
+		assert_int_equal(store_zone_put(box.store, &from, NULL), 0);
+		director_zone_changed(box.director, east);
+		fake_box_pass(&box, MINUTE);
+		assert_last(&box, cases[i].outcome, cases[i].words);
+		fake_box_done(&box);
+	}
+}
+
 /* More are due at once than the engine takes: the rest wait for their turn. */
 static void more_than_the_engine_takes_wait(void **state) {
 	(void)state;
@@ -551,6 +591,7 @@ int main(void) {
 		cmocka_unit_test(a_slow_disk_lets_nobody_talk_over_another),
 		CASE(trust_that_is_lost_before_the_start_takes_the_job_back),
 		cmocka_unit_test(more_than_the_engine_takes_wait),
+		cmocka_unit_test(a_zone_that_moves_takes_along_what_has_not_begun),
 		CASE(long_names_fit_into_the_record),
 		CASE(a_schedule_switched_off_at_the_last_moment_is_silent),
 	};
