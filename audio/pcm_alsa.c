@@ -407,6 +407,22 @@ struct card_list {
 	size_t n;
 };
 
+/* Drivers cut names after so many bytes, in the middle of a character if need be. */
+static void mend_utf8(char *text) {
+	for (char *at = text; *at != '\0';) {
+		size_t left = strnlen(at, 4);
+		size_t n = 1;
+		while (n <= left && !utf8_valid(at, n)) {
+			n++;
+		}
+		if (n > left) {
+			*at = '?';
+			n = 1;
+		}
+		at += n;
+	}
+}
+
 static int add_card(struct card_list *list, const char *id, int device, const char *card,
 		    const char *pcm) {
 	struct engine_card *grown =
@@ -422,6 +438,7 @@ static int add_card(struct card_list *list, const char *id, int device, const ch
 	} else {
 		str_copy(c->name, sizeof(c->name), card);
 	}
+	mend_utf8(c->name);
 	return 0;
 }
 
