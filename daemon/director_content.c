@@ -151,7 +151,7 @@ static int clip_part(struct director *d, const char *id, struct job_part *ret,
 	library_path(d->config.library, id, path, sizeof(path));
 	ret->kind = JOB_PART_CLIP;
 	ret->path = strdup(path);
-	ret->title = clip.title[0] != '\0' ? strdup(clip.title) : strndup(id, 12);
+	ret->title = clip.title != NULL ? strdup(clip.title) : strndup(id, 12);
 	ret->frames = clip.duration_ms * FRAMES_PER_MS;
 	ret->gain_db = gain_of(&clip);
 	clip_done(&clip);

@@ -141,12 +141,14 @@ static int user_of_clip(struct store *s, const char *id, char ret[STORE_USER_SIZ
 	AUTO(query_done)
 	struct query q = query_new(
 		s, "SELECT format('clip ''%!.60s'' is used by announcement %d"
-		   " (''%!.60s''); take it out of that announcement', c.title, a.id,"
-		   " a.title) FROM clip c JOIN announcement_part p ON p.clip = c.id"
+		   " (''%!.60s''); take it out of that announcement',"
+		   " coalesce(c.title, substr(c.id, 1, 12)), a.id, a.title)"
+		   " FROM clip c JOIN announcement_part p ON p.clip = c.id"
 		   " JOIN announcement a ON a.id = p.announcement WHERE c.id = ?1"
 		   " UNION ALL "
 		   "SELECT format('clip ''%!.60s'' is about to sound in run %d; stop that"
-		   " run', c.title, r.id) FROM run r JOIN run_part p ON p.run = r.id"
+		   " run', coalesce(c.title, substr(c.id, 1, 12)), r.id)"
+		   " FROM run r JOIN run_part p ON p.run = r.id"
 		   " JOIN clip c ON c.id = p.clip"
 		   " WHERE r.state IN ('planned', 'playing') AND p.clip = ?1 LIMIT 1");
 	query_bind_text(&q, id);
