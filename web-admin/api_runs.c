@@ -10,6 +10,7 @@
 #define TITLE_MAX_CHARS 200
 #define TEXT_MAX_CHARS 10000
 #define TITLE_FROM_TEXT 40 /* characters */
+#define CLIP_NAME_LEN 12   /* of its id, where it has no title */
 #define PAST_US 2000000    /* "at" may be this old: requests take their time */
 
 /* -------------------------------------------------------------------------- the list */
@@ -125,8 +126,10 @@ static int take_clip(struct store *store, const char *id, struct push_body *p,
 	if (rc < 0) {
 		return rc;
 	}
-	if (p->title == NULL && clip.title != NULL) {
-		p->title = strdup(clip.title);
+	if (p->title == NULL) {
+		/* A run has a title: it stands in reasons and in the journal. */
+		p->title = clip.title != NULL ? strdup(clip.title)
+					      : strndup(clip.id, CLIP_NAME_LEN);
 	}
 	return content_add(&p->content, PART_CLIP, clip.id, NULL, 0) < 0 ? no_memory(err)
 									 : 0;

@@ -470,7 +470,7 @@ def test_a_clip_without_a_title(house, folder):
     rule, _ = house.box.at(2)
     schedule = house.box.schedule(announcement, [house.other], rule)
     run = api.post("/runs", {"clip": clip["id"], "zones": [house.zone]})
-    assert house.box.wait_run(run["id"])["state"] == "played"
+    assert house.box.wait_run(run["id"])["state"] == "played" and run["title"] == clip["id"][:12]
     assert house.box.wait_scheduled_run(schedule)["state"] == "played"
     assert clip["id"][:12] in api.refused("DELETE", f"/clips/{clip['id']}", 409)["detail"]
     later = api.post("/runs", {"clip": clip["id"], "zones": [house.zone], "at": FUTURE})["id"]
