@@ -148,13 +148,26 @@ static int runs_path(struct client *c, const struct args *args, struct str *path
 		      : add_query(c, path, "zone", zone_name != NULL ? zone : NULL, err);
 }
 
+static void cells_of_run(struct table *t, const json_t *run) {
+	table_cellf(t, "%lld", (long long)json_number(run, "id"));
+	table_cell(t, json_text(run, "due"));
+	table_cell(t, json_text(run, "title"));
+}
+
 static void rows_of_run(struct table *t, const json_t *run) {
 	size_t i;
 	json_t *zone;
-	json_array_foreach(json_object_get(run, "zones"), i, zone) {
-		table_cellf(t, "%lld", (long long)json_number(run, "id"));
-		table_cell(t, json_text(run, "due"));
-		table_cell(t, json_text(run, "title"));
+	const json_t *zones = json_object_get(run, "zones");
+	if (json_array_size(zones) == 0) {
+		/* Nothing was heard, which is no reason to say nothing. */
+		cells_of_run(t, run);
+		table_cell(t, "-");
+		table_cell(t, json_text(run, "state"));
+		table_cell(t, "-");
+		table_cell(t, "no zone was in its areas; look at the areas of the zones");
+	}
+	json_array_foreach(zones, i, zone) {
+		cells_of_run(t, run);
 		cell_id_or_text(t, json_object_get(zone, "name") != NULL
 					   ? json_object_get(zone, "name")
 					   : json_object_get(zone, "zone"));

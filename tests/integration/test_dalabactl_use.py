@@ -256,6 +256,15 @@ def test_runs_stop_at_the_limit(box):
     assert columns_before(head, "OUTCOME") == columns_before(first, "played") == columns_before(second, "failed")
 
 
+def test_a_run_without_a_zone_is_shown(box):
+    """As of a schedule whose areas had no zone when it was due: nothing was heard, and it is said."""
+    run = {"id": 7, "due": "2026-12-01T08:00:00+08:00", "title": "早间新闻", "state": "skipped", "zones": []}
+    box.routes["GET /runs"] = (200, {"items": [run], "next": None})
+    _, line = ctl("runs", socket=box.socket).stdout.splitlines()
+    assert line.split(maxsplit=6)[:6] == ["7", run["due"], "早间新闻", "-", "skipped", "-"]
+    assert "no zone was in its areas" in line
+
+
 def test_zones_as_a_table(box):
     head, east, hall, _ = ctl("zones", socket=box.socket).stdout.splitlines()
     assert columns_before(head, "GAIN") == columns_before(east, "-3.5") == columns_before(hall, "0 dB")
