@@ -3,6 +3,7 @@
  * one by one, so that the line number of a value is known. */
 #include "config.h"
 
+#include "audio/speech.h"
 #include "base/str.h"
 #include "schedule/tz.h"
 
@@ -154,7 +155,8 @@ static int take_engine_setting(const struct key *key, const char *value, void *f
 
 static int take_voice(const struct key *key, const char *value, void *field,
 		      struct error *err) {
-	if (value[0] == '-') {
+	struct speech_command command;
+	if (speech_command(value, 1.0, &command, NULL) < 0) {
 		return error_set(
 			err, EINVAL,
 			"write the name of a voice as `espeak-ng --voices` lists it, for "

@@ -129,8 +129,12 @@ int listen_local(const char *path, const char *group, struct listen_file *ret,
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	rc = fd < 0 ? -errno : bind_file(fd, &address);
 	if (rc < 0) {
-		return error_set(err, -rc, "cannot make the socket '%s': %s", path,
-				 strerror(-rc));
+		return error_set(err, -rc, "cannot make the socket '%s': %s%s", path,
+				 strerror(-rc),
+				 rc == -ENOENT || rc == -EACCES
+					 ? "; make its folder for the user of dalabad, "
+					   "or name another in [http] socket"
+					 : "");
 	}
 	struct stat st;
 	gid_t gid = 0;

@@ -66,8 +66,10 @@ static int read_pem(const char *path, char **ret, struct error *err) {
 	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		return error_set(err, errno, "'%s' cannot be read: %s", path,
-				 strerror(errno));
+		return error_set(err, errno,
+				 "'%s' cannot be read: %s; name a PEM file that the user "
+				 "of dalabad may read",
+				 path, strerror(errno));
 	}
 	if (!S_ISREG(st.st_mode) || st.st_size > PEM_MAX) {
 		return error_set(err, EINVAL, "'%s' is not a PEM file", path);
@@ -100,10 +102,11 @@ static int open_tcp(struct admin *a, struct error *err) {
 	AUTO(free) char *key = NULL;
 	bool tls = config->certificate[0] != '\0';
 	if (tls) {
-		int rc = read_pem(config->certificate, &certificate, err);
-		rc = rc < 0 ? rc : read_pem(config->key, &key, err);
-		if (rc < 0) {
-			return rc;
+		if (read_pem(config->certificate, &certificate, err) < 0) {
+			return error_prefix(err, "[http] tls_certificate: ");
+		}
+		if (read_pem(config->key, &key, err) < 0) {
+			return error_prefix(err, "[http] tls_key: ");
 		}
 	}
 	int fd = listen_tcp(config->listen, err);
@@ -114,7 +117,8 @@ static int open_tcp(struct admin *a, struct error *err) {
 		.admin = a, .fd = fd, .certificate = certificate, .key = key};
 	int rc = http_new(&http, &a->tcp, err);
 	if (rc < 0) {
-		return tls ? error_prefix(err, "certificate '%s', key '%s': ",
+		return tls ? error_prefix(err,
+					  "[http] tls_certificate '%s', tls_key '%s': ",
 					  config->certificate, config->key)
 			   : rc;
 	}

@@ -67,6 +67,11 @@ def test_port_taken(make_box):
     assert code == 1 and str(box.port) in log, log
 
 
+def test_a_socket_without_a_folder(make_box, folder):
+    code, log = refused_start(make_box(config={"http": {"socket": folder / "none/sock"}}))
+    assert code == 1 and f"{folder}/none/sock" in log and "[http] socket" in log, log
+
+
 def test_stale_socket_is_replaced_and_a_live_one_is_not(make_box):
     first = make_box("first").start()
     second = make_box("second", {"http": {"socket": first.socket}})

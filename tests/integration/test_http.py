@@ -160,8 +160,8 @@ def test_a_bad_certificate_is_named(make_box, folder, spoil):
     box = make_box(config={"http": files})
     box.launch()
     assert box.wait_exit(20) != 0
-    guilty = files["tls_certificate"] if spoil == "text" else files["tls_key"]
-    assert str(guilty) in box.log, box.log
+    guilty = "tls_certificate" if spoil == "text" else "tls_key"
+    assert "[http]" in box.log and guilty in box.log and str(files[guilty]) in box.log, box.log
 
 
 # ----------------------------------------------------------------------------------- limits

@@ -116,6 +116,9 @@ static const struct refusal refusals[] = {
 	{"[audio]\nbuffer_ms =", "audio.buffer_ms", "f:2: "},
 	{"[speech]\ntimeout_s = 301", "speech.timeout_s", "f:2: "},
 	{"[speech]\nvoice = -f/etc/passwd", "speech.voice", "f:2: "},
+	{"[speech]\nvoice = Chinese (Mandarin)", "speech.voice",
+	 "f:2: [speech] voice = 'Chinese (Mandarin)': write the name of a voice as"},
+	{"[speech]\nvoice = " HUNDRED, "speech.voice", "f:2: "},
 	{"[speech]\nengine = http", "speech.engine",
 	 "f:2: [speech] engine = 'http': this version speaks only through espeak-ng"},
 	{"[speech]\nengine = festival", "speech.engine",
@@ -183,13 +186,13 @@ static void a_nul_byte_is_refused(void **state) {
 
 static void the_longest_line_is_taken(void **state) {
 	(void)state;
-	char text[256] = "[speech]\nvoice=";
-	size_t section = strlen("[speech]\n");
-	memset(text + strlen(text), 'v', 190 - strlen("voice="));
+	char text[256] = "[daemon]\ndata_dir=/";
+	size_t section = strlen("[daemon]\n");
+	memset(text + strlen(text), 'v', 190 - strlen("data_dir=/"));
 	AUTO(config_free) struct config *c = NULL;
 	assert_int_equal(strlen(text), section + 190);
 	assert_int_equal(parse(text, &c, NULL), 0);
-	assert_int_equal(strlen(c->speech_voice), 190 - strlen("voice="));
+	assert_int_equal(strlen(c->data_dir), 190 - strlen("data_dir="));
 	struct error err;
 	strcat(text, "v");
 	assert_int_equal(parse(text, &c, &err), -EINVAL);
