@@ -46,7 +46,7 @@ def test_unknown_place_is_refused():
 ALLOWED = [
     ("Type", "notify"), ("User", "dalaba"), ("SupplementaryGroups", "audio"),
     ("StateDirectory", "dalaba"), ("RuntimeDirectory", "dalaba"), ("DeviceAllow", "char-alsa rw"),
-    ("RestartPreventExitStatus", "78"), ("RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6"),
+    ("Restart", "always"), ("StartLimitIntervalSec", "0"), ("RestartPreventExitStatus", "78"), ("RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6"),
 ]
 
 
