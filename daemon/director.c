@@ -47,7 +47,7 @@ static void settle(struct director *d) {
 				director_tell_zone(d, live->run.zones[i].zone);
 			}
 		}
-		if (live_run_ended(live)) {
+		if (live_run_ended(live) && !director_record_owed(d, live)) {
 			*at = live->next;
 			live_run_free(live);
 		} else {
@@ -178,12 +178,15 @@ static void on_engine_events(void *arg, int fd, uint32_t events) {
 	if (d->started && !d->held) {
 		act_on_runs(d, director_now(d));
 	}
+	d->in_commit = joined;
 	while (engine_next_event(d->config.engine, &event) > 0) {
 		director_on_engine_event(d, &event);
 	}
+	d->in_commit = false;
 	if (joined) {
 		int rc = store_commit(d->config.store, &err);
 		director_store_result(d, rc, &err);
+		director_committed(d, rc >= 0);
 	}
 	director_wake(d);
 }
@@ -325,7 +328,7 @@ static void end_what_sounds(struct director *d) {
 			if (lzr->stage == STAGE_PLAYING || lzr->stage == STAGE_HANDED) {
 				director_zone_end(d, live, i, OUTCOME_CUT,
 						  "the box was shut down",
-						  live_run_played_ms(d, live, i));
+						  live_run_played_ms(live, i));
 			} else if (lzr->stage == STAGE_WAITING) {
 				director_zone_end(
 					d, live, i, OUTCOME_MISSED,
@@ -343,6 +346,8 @@ void director_free(struct director *d) {
 		struct error err = {0};
 		bool joined = store_begin(d->config.store, &err) >= 0;
 		end_what_sounds(d);
+		d->record_again_ns = 0;
+		settle(d);
 		if (joined && store_commit(d->config.store, &err) < 0) {
 			log_err("what sounded at the end could not be written: %s",
 				err.text);
@@ -508,7 +513,7 @@ int director_stop_run(struct director *d, int64_t run, const char *author,
 	char reason[256];
 	str_format(reason, sizeof(reason), "stopped by %s", author);
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
-		if (live->run.id == run) {
+		if (live->run.id == run && !live_run_ended(live)) {
 			stop_in(d, live, NULL, reason);
 			return 0;
 		}

@@ -1,7 +1,8 @@
 /* director_internal.h - what the director's files share: the runs that are alive and the
  * zones they want. director.c: life, timer, planner; director_runs.c: a run from claim to
- * last outcome; director_judge.c: who may sound in a zone; director_zones.c: the zones
- * and outputs as they are set up; director_content.c: words and clips into a job. */
+ * last outcome; director_record.c: the record of it; director_judge.c: who may sound in a
+ * zone; director_zones.c: the zones and outputs as they are set up; director_content.c:
+ * words and clips into a job. */
 #pragma once
 
 #include "director.h"
@@ -30,8 +31,17 @@ enum stage {
 	STAGE_ENDED,
 };
 
+/* Whether what became of it is in the database. */
+enum record {
+	RECORD_WRITTEN,
+	RECORD_IN_COMMIT, /* of the transaction of these events */
+	RECORD_OWED,      /* the disk did not take it */
+};
+
 struct live_zone_run {
 	enum stage stage;
+	enum record record;
+	int64_t began_ns; /* CLOCK_MONOTONIC at the horn; once it plays */
 	int64_t job;      /* of the engine, 0: none */
 	enum outcome end; /* what an ENGINE_END_CUT will mean: cut, cancelled, skipped */
 	char reason[256]; /* and why */
@@ -80,7 +90,9 @@ struct director {
 	struct loop_source *soon; /* deferred director_wake */
 	struct loop_source *engine_events;
 	bool started;
-	bool held; /* the clock is not trusted */
+	bool held;               /* the clock is not trusted */
+	bool in_commit;          /* the events' transaction is open */
+	int64_t record_again_ns; /* what is owed is not tried before */
 };
 
 /* director.c */
@@ -93,9 +105,8 @@ int64_t director_now(const struct director *d);
 void live_run_free(struct live_run *live);
 bool live_run_ended(const struct live_run *live);
 bool live_run_has(const struct live_run *live, enum stage stage);
-/* How long zone i has sounded, by the clock. */
-int64_t live_run_played_ms(const struct director *d, const struct live_run *live,
-			   size_t i);
+/* How long zone i has sounded. */
+int64_t live_run_played_ms(const struct live_run *live, size_t i);
 int director_run_zones(struct director *d, struct run *run, const struct ids *zones,
 		       int64_t at_us, struct error *err);
 /* Claims a run and takes it up. schedule NULL: pushed. */
@@ -121,6 +132,14 @@ void director_zone_cut(struct director *d, struct live_run *live, size_t i,
 void director_on_engine_event(struct director *d, const struct engine_event *event);
 /* Runs whose claim could not be committed go on without a row. */
 void director_unwrite(struct director *d);
+
+/* director_record.c */
+/* Writes that zone i plays, or how it ended, or notes that this is owed. */
+void director_record(struct director *d, struct live_run *live, size_t i);
+/* The events' transaction is over. */
+void director_committed(struct director *d, bool done);
+/* Of an ended run: tries to write what is owed; true where something still is. */
+bool director_record_owed(struct director *d, struct live_run *live);
 void director_store_result(struct director *d, int rc, const struct error *err);
 
 /* director_judge.c */

@@ -30,24 +30,14 @@ bool live_run_ended(const struct live_run *live) {
 	return true;
 }
 
-/* What the store could not take is a fault, and no reason to fall silent. */
-void director_store_result(struct director *d, int rc, const struct error *err) {
-	if (rc == -ENOSPC || rc == -EIO) {
-		faults_set(d->config.faults, "disk", err->text, director_now(d));
-	} else if (rc < 0) {
-		log_err("the record of a run could not be written: %s", err->text);
-	} else {
-		faults_clear(d->config.faults, "disk");
-	}
-}
-
-/* The transaction that claimed these was lost: they play, the journal alone knows of it.
+/* The transaction that claimed these was lost: they play, and are written when they
+ * ended.
  */
 void director_unwrite(struct director *d) {
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		if (!live->written && live->run.id > 0) {
 			live->run.id = --d->last_unwritten;
-			log_err("'%s' plays without a record in the database",
+			log_err("'%s' plays, and its record is still to be written",
 				live->run.title);
 		}
 	}
@@ -89,14 +79,14 @@ int director_admit(struct director *d, struct run *run, const struct schedule *s
 	run->state = run_state(run->zones, run->n_zones);
 	int rc = store_run_claim(d->config.store, run, err);
 	if (rc == -ENOSPC || rc == -EIO) {
-		/* A full disk must not silence a planned broadcast; the journal keeps its
-		 * record. */
+		/* A full disk must not silence a planned broadcast; its record is written
+		 * when it has ended. */
 		director_store_result(d, rc, err);
 		if (schedule == NULL) {
 			return rc;
 		}
 		run->id = --d->last_unwritten;
-		log_err("'%s' plays without a record in the database", run->title);
+		log_err("'%s' plays, and its record is still to be written", run->title);
 	} else if (rc < 0) {
 		return rc;
 	}
@@ -272,14 +262,12 @@ void director_reopen(struct director *d, struct run *run) {
 	insert_by_due(d, live);
 }
 
-int64_t live_run_played_ms(const struct director *d, const struct live_run *live,
-			   size_t i) {
-	int64_t began_us = live->run.zones[i].started_us;
-	if (live->zones[i].stage != STAGE_PLAYING || began_us == TIME_NONE) {
+int64_t live_run_played_ms(const struct live_run *live, size_t i) {
+	if (live->zones[i].stage != STAGE_PLAYING) {
 		return 0;
 	}
-	int64_t played_ms = (director_now(d) - began_us) / 1000;
-	return played_ms > 0 ? played_ms : 0;
+	int64_t played_ns = clock_mono_ns() - live->zones[i].began_ns;
+	return played_ns > 0 ? played_ns / 1000000 : 0;
 }
 
 bool live_run_has(const struct live_run *live, enum stage stage) {
@@ -391,6 +379,8 @@ void director_zone_end(struct director *d, struct live_run *live, size_t i,
 	lzr->job = 0;
 	rz->outcome = outcome;
 	rz->played_ms = played_ms;
+	free(rz->reason);
+	rz->reason = reason != NULL ? strdup(reason) : NULL;
 	live->run.state = run_state(live->run.zones, live->run.n_zones);
 	struct live_zone *lz = director_zone(d, rz->zone);
 	if (lz != NULL) {
@@ -400,12 +390,7 @@ void director_zone_end(struct director *d, struct live_run *live, size_t i,
 	log_info("run %lld '%s' in zone '%s': %s%s%s", (long long)live->run.id,
 		 live->run.title, rz->zone_name, outcome_name(outcome),
 		 reason != NULL ? ": " : "", reason != NULL ? reason : "");
-	if (live->run.id > 0) {
-		struct error err = {0};
-		int rc = store_run_finish(d->config.store, live->run.id, rz->zone,
-					  outcome, reason, played_ms, &err);
-		director_store_result(d, rc, &err);
-	}
+	director_record(d, live, i);
 	live->changed = true;
 	director_wake_soon(d);
 }
@@ -452,6 +437,7 @@ static void on_started(struct director *d, struct live_run *live, size_t i,
 		       const struct engine_event *event) {
 	struct run_zone *rz = &live->run.zones[i];
 	live->zones[i].stage = STAGE_PLAYING;
+	live->zones[i].began_ns = event->at_ns;
 	rz->outcome = OUTCOME_PLAYING;
 	rz->started_us = clock_realtime_us_at(event->at_ns);
 	rz->late_ms = (rz->started_us - live->run.due_us) / 1000;
@@ -460,12 +446,7 @@ static void on_started(struct director *d, struct live_run *live, size_t i,
 	if (lz != NULL) {
 		lz->playing = live;
 	}
-	if (live->run.id > 0) {
-		struct error err = {0};
-		int rc = store_run_start(d->config.store, live->run.id, rz->zone,
-					 rz->started_us, rz->late_ms, &err);
-		director_store_result(d, rc, &err);
-	}
+	director_record(d, live, i);
 	live->changed = true;
 	director_tell_zone(d, rz->zone);
 }

@@ -235,7 +235,7 @@ static void zone_remove(struct director *d, int64_t id) {
 				director_zone_end(d, live, i,
 						  heard ? OUTCOME_CUT : OUTCOME_CANCELLED,
 						  "the zone was deleted",
-						  live_run_played_ms(d, live, i));
+						  live_run_played_ms(live, i));
 			}
 		}
 	}
@@ -259,7 +259,7 @@ static void zone_move(struct director *d, int64_t id) {
 			if (live->run.zones[i].zone != id || live->zones[i].job == 0) {
 				continue;
 			}
-			int64_t played_ms = live_run_played_ms(d, live, i);
+			int64_t played_ms = live_run_played_ms(live, i);
 			director_withdraw(d, live, i);
 			if (stage == STAGE_PLAYING) {
 				director_zone_end(d, live, i, OUTCOME_CUT,

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "daemon/log.h"
+#include "schedule/store_internal.h"
 #include "schedule/types.h"
 
 #include <setjmp.h>
@@ -25,18 +26,18 @@ int64_t clock_now_us(void) {
 	return the_box->now_us;
 }
 
-/* The monotonic clock of the fake box is its real-time clock: the director must not care.
- */
-int64_t clock_mono_ns(void) {
-	return the_box->now_us * 1000;
-}
+static int64_t set_us; /* by how much the clock was set in all */
 
 int64_t clock_mono_ns_at(int64_t realtime_us) {
-	return realtime_us * 1000;
+	return (realtime_us - set_us) * 1000;
 }
 
 int64_t clock_realtime_us_at(int64_t mono_ns) {
-	return mono_ns / 1000;
+	return mono_ns / 1000 + set_us;
+}
+
+int64_t clock_mono_ns(void) {
+	return clock_mono_ns_at(the_box->now_us);
 }
 
 void clock_verdict_now(struct clock *clock, struct clock_verdict *ret) {
@@ -222,7 +223,7 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 	}
 	for (size_t i = 0; i < job->n_zones; i++) {
 		assert_true(n_jobs < JOBS_MAX);
-		int64_t start_us = job->start_ns / 1000;
+		int64_t start_us = clock_realtime_us_at(job->start_ns);
 		start_us = start_us < the_box->now_us ? the_box->now_us : start_us;
 		jobs[n_jobs++] = (struct fake_job){
 			.id = job->id,
@@ -240,7 +241,7 @@ static void job_end(size_t i, enum engine_end end, const char *text) {
 				     .job = jobs[i].id,
 				     .zone = jobs[i].zone,
 				     .end = end};
-	event.at_ns = the_box->now_us * 1000;
+	event.at_ns = clock_mono_ns();
 	event.played_ms =
 		jobs[i].started ? (the_box->now_us - jobs[i].start_us) / 1000 : 0;
 	str_copy(event.text, sizeof(event.text), text);
@@ -292,7 +293,7 @@ static void engine_turn(void) {
 				.kind = ENGINE_JOB_STARTED,
 				.job = jobs[i].id,
 				.zone = jobs[i].zone,
-				.at_ns = jobs[i].start_us * 1000,
+				.at_ns = clock_mono_ns_at(jobs[i].start_us),
 			};
 			event_add(&event);
 		}
@@ -309,6 +310,14 @@ size_t fake_box_sounding(void) {
 		n += jobs[i].started;
 	}
 	return n;
+}
+
+void fake_box_break_disk(struct fake_box *box, bool broken_now) {
+	assert_int_equal(sqlite3_exec(box->store->db,
+				      broken_now ? "PRAGMA query_only = ON"
+						 : "PRAGMA query_only = OFF",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
 }
 
 void fake_box_break_output(const char *words) {
@@ -412,6 +421,7 @@ void fake_box_start(struct fake_box *box) {
 				 .speech_takes_us = 1000000};
 	the_box = box;
 	n_jobs = n_events = first_event = starts = n_words = 0;
+	set_us = 0;
 	all_spoken = stalled = false;
 	broken = NULL;
 	log_threshold_set(getenv("FAKE_BOX_LOG") != NULL ? LOG_DEBUG : LOG_CRIT);
@@ -493,6 +503,7 @@ void fake_box_stall(struct fake_box *box, int64_t us) {
 
 void fake_box_step(struct fake_box *box, int64_t us) {
 	box->now_us += us;
+	set_us += us;
 	for (size_t i = 0; i < n_jobs; i++) { /* sound goes on by the monotonic clock */
 		jobs[i].start_us += us;
 		jobs[i].end_us += us;

@@ -46,5 +46,7 @@ size_t fake_box_count_runs(struct fake_box *box);
  * now, or fade out. */
 size_t fake_box_starts(void);
 size_t fake_box_sounding(void);
+/* From now on the store can read and not write. */
+void fake_box_break_disk(struct fake_box *box, bool broken);
 /* From now on every job in every zone fails with these words; NULL: no more. */
 void fake_box_break_output(const char *words);

@@ -451,6 +451,77 @@ static void trust_that_is_lost_before_the_start_takes_the_job_back(void **state)
 	assert_last(box, OUTCOME_PLAYED, NULL);
 }
 
+struct disk_case {
+	const char *name;
+	int64_t fails_at_us; /* after 08:00; the schedule is due at 08:01, 5 s long */
+	int64_t mended_at_us;
+	bool stopped;  /* with SIGTERM, after it is mended */
+	bool silenced; /* it is stopped at 08:01:02 */
+};
+
+static const struct disk_case disk_cases[] = {
+	{"over its end", 62 * SECOND, 120 * SECOND, false, false},
+	{"over its stop", 61 * SECOND, 120 * SECOND, false, true},
+	{"over its beginning", 59 * SECOND, 63 * SECOND, false, false},
+	{"over all of it", 30 * SECOND, 120 * SECOND, false, false},
+	{"over its claim", 30 * SECOND, 59 * SECOND, false, false},
+	{"until just before the end of the box", 30 * SECOND, 120000001, true, false},
+};
+
+/* What a full disk did not take is written when it does: nothing stays `playing`. */
+static void the_record_is_made_good_after_a_full_disk(void **state) {
+	(void)state;
+	for (size_t i = 0; i < sizeof(disk_cases) / sizeof(disk_cases[0]); i++) {
+		const struct disk_case *c = &disk_cases[i];
+		struct fake_box box;
+		print_message("%s\n", c->name);
+		fake_box_start(&box);
+		int64_t zone = fake_box_zone(&box, "east", NULL);
+		int64_t news = fake_box_announcement(&box, "news", 5000);
+		fake_box_schedule(&box, news, zone, "1 8 * * *", CLASS_NOTICE, 0);
+		int64_t begun_us = box.now_us;
+		fake_box_pass(&box, c->fails_at_us);
+		fake_box_break_disk(&box, true);
+		if (c->silenced) {
+			fake_box_pass(&box, begun_us + 62 * SECOND - box.now_us);
+			assert_int_equal(director_stop_zones(box.director, NULL, "clerk"),
+					 1);
+		}
+		fake_box_pass(&box, begun_us + c->mended_at_us - box.now_us);
+		fake_box_break_disk(&box, false);
+		if (c->stopped) {
+			fake_box_restart(&box, false);
+		}
+		fake_box_pass(&box, MINUTE);
+		AUTO(run_done) struct run run = {0};
+		fake_box_last_run(&box, &run);
+		assert_int_equal(fake_box_count_runs(&box), 1);
+		assert_int_equal(fake_box_starts(), 1);
+		assert_string_equal(outcome_name(run.state),
+				    c->silenced ? "cut" : "played");
+		assert_int_equal(run.zones[0].played_ms, c->silenced ? 2200 : 5000);
+		assert_int_equal(run.zones[0].started_us, begun_us + MINUTE);
+		assert_int_equal(run.schedule, 1);
+		const struct fault *faults = NULL;
+		assert_int_equal(faults_list(box.faults, &faults), 0);
+		fake_box_done(&box);
+	}
+}
+
+static void time_played_is_no_matter_of_the_clock(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 60000);
+	fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	fake_box_pass(box, SECOND);
+	fake_box_step(box, HOUR);
+	fake_box_pass(box, SECOND);
+	fake_box_restart(box, false);
+	AUTO(run_done) struct run run = {0};
+	fake_box_last_run(box, &run);
+	assert_int_equal(run.zones[0].played_ms, 2000);
+}
+
 /* To another output, before the run of 08:01, while it is handed over and on the air. */
 static void a_zone_that_moves_takes_along_what_has_not_begun(void **state) {
 	(void)state;
@@ -592,6 +663,8 @@ int main(void) {
 		CASE(trust_that_is_lost_before_the_start_takes_the_job_back),
 		cmocka_unit_test(more_than_the_engine_takes_wait),
 		cmocka_unit_test(a_zone_that_moves_takes_along_what_has_not_begun),
+		cmocka_unit_test(the_record_is_made_good_after_a_full_disk),
+		CASE(time_played_is_no_matter_of_the_clock),
 		CASE(long_names_fit_into_the_record),
 		CASE(a_schedule_switched_off_at_the_last_moment_is_silent),
 	};
