@@ -304,6 +304,10 @@ def test_disk_full(make_box, cards, folder, small_disk):
         in (201, 409), 20, "the disk to be usable again",
     )  # fmt: skip
     box.wait_for(lambda: not village.api.get("/status")["faults"], 12, "the faults to be over")
+    # What the disk did not take then is in the record now.
+    assert box.wait_run(run, 5)["zones"][0]["outcome"] == "played"
+    planned = box.wait_scheduled_run(schedule, 5)
+    assert planned["zones"][0]["outcome"] == "played" and planned["zones"][0]["played_ms"] > 3900
     box.close()
     got = Capture(card.capture)
     assert got.find(reference, sound.RATE, 0).snr_db >= 60
