@@ -10,7 +10,7 @@
  * A recording is never overwritten: when PATH exists and holds any sound it is first
  * renamed to PATH-1 (before the extension), PATH-2 and so on, the first that is free; the
  * same happens when the file reaches WAV_MAX_BYTES, well below what a 32 bit length can
- * say. So PATH is always the newest. */
+ * say, and when it is taken away from PATH. So PATH is always the newest. */
 #include "pcm.h"
 
 #include "base/cleanup.h"
@@ -149,15 +149,31 @@ static int open_file(struct wav *w, struct error *err) {
 	return write_header(w, err);
 }
 
+/* Somebody took the file away, for its sound or with its disk: it is ended and a new one
+ * begun. One that stands in its place is left alone: two outputs that were given one
+ * file under two names must not take it from each other for ever. */
+static int follow_path(struct wav *w, struct error *err) {
+	struct stat st;
+	if (stat(w->path, &st) == 0 || errno != ENOENT) {
+		return 0;
+	}
+	int rc = write_header(w, err);
+	return rc < 0 ? rc : open_file(w, err);
+}
+
 static bool is_silent(const unsigned char *bytes, size_t n) {
 	return n == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0);
+}
+
+static bool has_room(const struct wav *w, int64_t n) {
+	return (w->file_frames + n) * (int64_t)w->frame_bytes <= WAV_MAX_BYTES;
 }
 
 /* Appends n frames; NULL is silence. */
 static int append(struct wav *w, const unsigned char *frames, int64_t n,
 		  struct error *err) {
 	int64_t frame_bytes = (int64_t)w->frame_bytes;
-	if ((w->file_frames + n) * frame_bytes > WAV_MAX_BYTES) {
+	if (!has_room(w, n)) {
 		int rc = write_header(w, err);
 		rc = rc < 0 ? rc : open_file(w, err);
 		if (rc < 0) {
@@ -210,6 +226,7 @@ static int advance(struct wav *w, int64_t ns, struct error *err) {
 	if (rc == 0 && ns - w->header_ns >= HEADER_EVERY_NS) {
 		w->header_ns = ns;
 		rc = write_header(w, err);
+		rc = rc < 0 ? rc : follow_path(w, err);
 	}
 	return rc;
 }
@@ -259,15 +276,22 @@ static int wav_start(struct pcm *p, struct error *err) {
 	if (w->origin_ns == 0) {
 		w->origin_ns = ns;
 	}
-	/* The time it stood still is silence in the file, so that the file stays true. */
+	int rc = follow_path(w, err);
+	if (rc < 0) {
+		return rc;
+	}
+	/* The time it stood still is silence in the file, so that the file stays true;
+	 * where it does not fit, the next file begins now. */
 	int64_t gap = timeline_frames(ns - w->origin_ns, p->rate) - w->line_frames;
-	while (gap > 0) {
-		int64_t piece = gap < p->rate ? gap : p->rate;
-		int rc = append(w, NULL, piece, err);
-		if (rc < 0) {
-			return rc;
-		}
-		gap -= piece;
+	if (gap > 0 && has_room(w, gap)) {
+		rc = append(w, NULL, gap, err);
+	} else if (gap > 0) {
+		rc = write_header(w, err);
+		rc = rc < 0 ? rc : open_file(w, err);
+		w->line_frames += gap;
+	}
+	if (rc < 0) {
+		return rc;
 	}
 	w->start_ns = ns;
 	w->start_frame = w->played;
