@@ -22,6 +22,9 @@ DEFINE_AUTO(struct clip *, clip_free)
 
 int64_t clip_frames(const struct clip *c); /* length, as the file says */
 
+/* What is read next is frame `frame`, 0 to clip_frames. 0 or -EBADMSG. */
+int clip_seek(struct clip *c, int64_t frame, struct error *err);
+
 /* Up to n frames; returns how many, 0 at the end. A file that ends before its length, or
  * does not decode, is -EBADMSG with the place. */
 int clip_read(struct clip *c, float *frames, size_t n, struct error *err);

@@ -25,6 +25,9 @@ struct job {
 	size_t n_parts;
 	int repeat;     /* 1 to 100 */
 	int64_t gap_ms; /* between repeats */
+	/* Place of its first frame in all that, repeats and gaps included; more than 0 it
+	 * fades in from there. Behind the end it is over at once. */
+	int64_t from_ms;
 	int64_t *zones; /* engine zones that play it */
 	size_t n_zones;
 };

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define FRAMES_PER_MS (CLIP_RATE / 1000)
+
 struct source {
 	const struct job *job;
 	int round; /* repeats done */
@@ -44,10 +46,10 @@ static int check_part(const struct job_part *part, struct error *err) {
 }
 
 static int check_job(const struct job *job, struct error *err) {
-	if (job->repeat < 1 || job->repeat > 100 || job->gap_ms < 0) {
-		return error_set(
-			err, EINVAL,
-			"a job repeats 1 to 100 times with a gap of 0 ms or more");
+	if (job->repeat < 1 || job->repeat > 100 || job->gap_ms < 0 || job->from_ms < 0) {
+		return error_set(err, EINVAL,
+				 "a job repeats 1 to 100 times with a gap of 0 ms or "
+				 "more, and begins at 0 ms or later");
 	}
 	for (size_t i = 0; i < job->n_parts; i++) {
 		int rc = check_part(&job->parts[i], err);
@@ -58,16 +60,82 @@ static int check_job(const struct job *job, struct error *err) {
 	return 0;
 }
 
+static int open_clip(const struct job_part *part, struct clip **ret, struct error *err) {
+	return clip_open(part->path, part->title, part->frames, ret, err);
+}
+
+/* Frames of a part, or a negative errno. */
+static int64_t part_frames(const struct job_part *part, struct error *err) {
+	if (part->kind == JOB_PART_CHIME) {
+		return chime_frames(part->path);
+	}
+	if (part->kind == JOB_PART_SILENCE) {
+		return part->silence_ms * FRAMES_PER_MS;
+	}
+	AUTO(clip_free) struct clip *clip = NULL;
+	int rc = open_clip(part, &clip, err);
+	return rc < 0 ? rc : clip_frames(clip);
+}
+
+/* Passes over `frames` frames of one round, which has more. */
+static int pass_parts(struct source *s, int64_t frames, const int64_t *lengths,
+		      struct error *err) {
+	while (frames >= lengths[s->part]) {
+		frames -= lengths[s->part];
+		s->part++;
+	}
+	s->at = frames;
+	const struct job_part *part = &s->job->parts[s->part];
+	if (part->kind != JOB_PART_CLIP || frames == 0) {
+		return 0;
+	}
+	int rc = open_clip(part, &s->clip, err);
+	return rc < 0 ? rc : clip_seek(s->clip, frames, err);
+}
+
+/* Passes over the first `frames` frames of the job. */
+static int pass(struct source *s, int64_t frames, int64_t *lengths, struct error *err) {
+	const struct job *job = s->job;
+	int64_t gap = job->gap_ms * FRAMES_PER_MS;
+	int64_t round = 0;
+	for (size_t i = 0; i < job->n_parts; i++) {
+		lengths[i] = part_frames(&job->parts[i], err);
+		if (lengths[i] < 0) {
+			return (int)lengths[i];
+		}
+		round += lengths[i];
+	}
+	if (frames >= job->repeat * (round + gap) - gap) {
+		s->part = job->n_parts;
+		return 0;
+	}
+	s->round = (int)(frames / (round + gap));
+	frames %= round + gap;
+	if (frames < round) {
+		return pass_parts(s, frames, lengths, err);
+	}
+	s->gap_left = round + gap - frames;
+	s->round++;
+	return 0;
+}
+
 int source_new(const struct job *job, struct source **ret, struct error *err) {
 	int rc = check_job(job, err);
 	if (rc < 0) {
 		return rc;
 	}
 	AUTO(source_free) struct source *s = calloc(1, sizeof(*s));
-	if (s == NULL) {
+	AUTO(free) int64_t *lengths = calloc(job->n_parts + 1, sizeof(*lengths));
+	if (s == NULL || lengths == NULL) {
 		return error_set(err, ENOMEM, "no memory to play a job");
 	}
 	s->job = job;
+	if (job->from_ms > 0) {
+		rc = pass(s, job->from_ms * FRAMES_PER_MS, lengths, err);
+		if (rc < 0) {
+			return rc;
+		}
+	}
 	*ret = MOVE(s);
 	return 0;
 }
@@ -89,7 +157,7 @@ static int read_silence(int64_t left, float *frames, size_t n) {
 static int read_clip(struct source *s, const struct job_part *part, float *frames,
 		     size_t n, struct error *err) {
 	if (s->clip == NULL) {
-		int rc = clip_open(part->path, part->title, part->frames, &s->clip, err);
+		int rc = open_clip(part, &s->clip, err);
 		if (rc < 0) {
 			return rc;
 		}
@@ -110,8 +178,7 @@ static int read_part(struct source *s, float *frames, size_t n, struct error *er
 	case JOB_PART_CHIME:
 		return (int)chime_render(part->path, s->at, frames, n);
 	case JOB_PART_SILENCE:
-		return read_silence(part->silence_ms * (CLIP_RATE / 1000) - s->at, frames,
-				    n);
+		return read_silence(part->silence_ms * FRAMES_PER_MS - s->at, frames, n);
 	}
 	return 0;
 }
@@ -129,7 +196,7 @@ static bool next_part(struct source *s) {
 	}
 	s->round++;
 	s->part = 0;
-	s->gap_left = s->job->gap_ms * (CLIP_RATE / 1000);
+	s->gap_left = s->job->gap_ms * FRAMES_PER_MS;
 	return true;
 }
 
@@ -157,8 +224,7 @@ int source_check(const struct job *job, struct error *err) {
 	for (size_t i = 0; rc == 0 && i < job->n_parts; i++) {
 		if (job->parts[i].kind == JOB_PART_CLIP) {
 			AUTO(clip_free) struct clip *clip = NULL;
-			const struct job_part *part = &job->parts[i];
-			rc = clip_open(part->path, part->title, part->frames, &clip, err);
+			rc = open_clip(&job->parts[i], &clip, err);
 		}
 	}
 	return rc;

@@ -10,7 +10,8 @@
 
 struct source;
 
-/* The job must outlive it. -EINVAL where a part makes no sense. */
+/* The job must outlive it. Begins at its from_ms, to the frame. -EINVAL where a part
+ * makes no sense; what clip_open and clip_seek say where it begins behind one. */
 int source_new(const struct job *job, struct source **ret, struct error *err);
 void source_free(struct source *s); /* NULL is fine */
 DEFINE_AUTO(struct source *, source_free)

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #define FRAMES 96123
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static char folder[] = "/tmp/dalaba-clip-XXXXXX";
 
@@ -142,6 +143,42 @@ static void reads_any_way_the_same(void **state) {
 	free(stereo);
 }
 
+static const int64_t sought[] = {0,     1,     3839,  3840,  24000, 24001,
+				 48000, 60000, 90000, 96000, FRAMES};
+
+/* From anywhere it is the sound that one hears who reads from the start. */
+static void reads_from_any_frame(void **state) {
+	(void)state;
+	static const char *const names[] = {"mono.opus", "stereo.opus"};
+	for (size_t k = 0; k < LENGTH(names); k++) {
+		size_t n = 0;
+		float *whole = read_clip(names[k], 960, &n);
+		AUTO(clip_free) struct clip *c = NULL;
+		struct error err = {0};
+		assert_int_equal(clip_open(path_of(names[k]), NULL, 0, &c, &err), 0);
+		float worst = 0.0F;
+		for (size_t i = 0; i < LENGTH(sought); i++) {
+			float frames[5760];
+			int64_t at = sought[i];
+			int got = 0;
+			assert_int_equal(clip_seek(c, at, &err), 0);
+			while ((got = clip_read(c, frames, 5760, &err)) > 0) {
+				for (int f = 0; f < got; f++) {
+					float off = fabsf(frames[f] - whole[at + f]);
+					worst = fmaxf(worst, off);
+				}
+				at += got;
+			}
+			assert_int_equal(got, 0);
+			assert_int_equal(at, n);
+		}
+		print_message("%s: at most %.1f dB off\n", names[k],
+			      20 * log10((double)worst + 1e-12));
+		assert_true(worst < 1.0F / 32768.0F);
+		free(whole);
+	}
+}
+
 static const struct bad_case {
 	const char *name;
 	int code;
@@ -250,9 +287,68 @@ static void puts_parts_in_line(void **state) {
 	job_free(job);
 }
 
+/* Edges of every part, repeat and gap, and places within them. */
+static void begins_anywhere_in_the_line(void **state) {
+	(void)state;
+	struct job *job = new_job();
+	struct error err = {0};
+	AUTO(source_free) struct source *all = NULL;
+	assert_int_equal(source_new(job, &all, &err), 0);
+	size_t size = 2 * (size_t)(chime_frames("single") + 12000 + FRAMES) + 4800;
+	float *whole = calloc(size + 1000, sizeof(*whole));
+	float *got = calloc(size + 1000, sizeof(*got));
+	assert_true(whole != NULL && got != NULL);
+	size_t total = 0;
+	int rc = 0;
+	while ((rc = source_read(all, whole + total, 1000, &err)) > 0) {
+		total += (size_t)rc;
+	}
+	assert_int_equal(total, size);
+	int64_t chime_ms = chime_frames("single") / 48;
+	int64_t round_ms = (int64_t)(size - 4800) / 2 / 48;
+	int64_t end_ms = (int64_t)size / 48;
+	const int64_t from_ms[] = {1,
+				   chime_ms - 1,
+				   chime_ms,
+				   chime_ms + 100,
+				   chime_ms + 250,
+				   chime_ms + 251,
+				   chime_ms + 1700,
+				   round_ms,
+				   round_ms + 1,
+				   round_ms + 50,
+				   round_ms + 101,
+				   round_ms + 100 + chime_ms + 300,
+				   end_ms - 1,
+				   end_ms,
+				   end_ms + 1,
+				   end_ms * 5};
+	for (size_t i = 0; i < LENGTH(from_ms); i++) {
+		AUTO(source_free) struct source *s = NULL;
+		job->from_ms = from_ms[i];
+		assert_int_equal(source_new(job, &s, &err), 0);
+		size_t at = (size_t)from_ms[i] * 48;
+		size_t n = 0;
+		while ((rc = source_read(s, got + n, 1000, &err)) > 0) {
+			n += (size_t)rc;
+		}
+		assert_int_equal(rc, 0);
+		assert_int_equal(n, at < size ? size - at : 0);
+		for (size_t f = 0; f < n; f++) {
+			if (fabsf(got[f] - whole[at + f]) > 1.0F / 32768.0F) {
+				fail_msg("from %d ms: frame %zu differs", (int)from_ms[i],
+					 f);
+			}
+		}
+	}
+	free(whole);
+	free(got);
+	job_free(job);
+}
+
 static void refuses_a_job_that_makes_no_sense(void **state) {
 	(void)state;
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 7; i++) {
 		struct job *job = new_job();
 		struct error err = {0};
 		struct source *s = NULL;
@@ -272,6 +368,9 @@ static void refuses_a_job_that_makes_no_sense(void **state) {
 		case 4:
 			job->parts[2].gain_db = 31.0;
 			break;
+		case 5:
+			job->from_ms = -1;
+			break;
 		default:
 			job->parts[0].path[0] = 'x';
 			break;
@@ -290,10 +389,12 @@ static void refuses_a_job_that_makes_no_sense(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_any_way_the_same),
+		cmocka_unit_test(reads_from_any_frame),
 		cmocka_unit_test(refuses_what_does_not_play),
 		cmocka_unit_test(plays_what_a_short_copy_has),
 		cmocka_unit_test(misses_what_a_short_copy_lacks),
 		cmocka_unit_test(puts_parts_in_line),
+		cmocka_unit_test(begins_anywhere_in_the_line),
 		cmocka_unit_test(refuses_a_job_that_makes_no_sense),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
