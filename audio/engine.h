@@ -70,6 +70,8 @@ struct engine_event {
 			  the end (ENDED) */
 	int64_t late_ns;   /* STARTED: at_ns - start_ns, 0 where start_ns was 0 */
 	int64_t played_ms; /* ENDED: how much of it sounded */
+	int64_t place_ms;  /* ENDED: the place in it that was reached, from_ms included; 0
+			      where it did not begin */
 	enum engine_end end;
 	char text[ENGINE_TEXT_SIZE];
 };
@@ -100,6 +102,12 @@ int engine_submit(struct engine *e, struct job *job, struct error *err);
 /* Ends a job in one zone (0: in all), fading over ramp_ms (5 is the least). Ended or
  * unknown is fine. */
 void engine_stop(struct engine *e, int64_t job, int64_t zone, int ramp_ms);
+
+/* How loud a job is in one zone (0: in all) from now on, -120 to 0 dB: it moves there
+ * over ramp_ms (5 is the least), heard at once; what has not begun begins with it. Ended
+ * or unknown is fine. Every job begins with 0 dB. */
+void engine_gain(struct engine *e, int64_t job, int64_t zone, double gain_db,
+		 int ramp_ms);
 
 int engine_event_fd(const struct engine *e);
 /* 1 and *ret filled, or 0 where there is no more. */

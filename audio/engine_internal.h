@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine.h"
+#include "engine_gain.h"
 #include "engine_queue.h"
 #include "engine_ring.h"
 #include "mix.h"
@@ -21,6 +22,7 @@
 #define ENGINE_PREROLL 2400 /* source frames replayed before a jump: 50 ms */
 #define ENGINE_RAMP_MS 5    /* the shortest fade at a cut */
 #define ENGINE_GLIDE_MS 20  /* of a zone's gain */
+#define ENGINE_RISE_MS 300  /* of a job that begins within itself */
 /* Of SCHED_FIFO. Low among those that are real-time: what moves the bytes of the devices
  * in the kernel goes first. */
 #define ENGINE_PRIORITY_OUTPUT 12
@@ -55,6 +57,7 @@ struct voice {
 	int64_t zone;
 	_Atomic bool claimed; /* somebody has told, or tells, of its end */
 	_Atomic int stop_ms;  /* by the core: end it, fading over so long; 0: go on */
+	_Atomic uint64_t gain_order; /* by the core: gain_pack; 0: none yet */
 	struct voice *next;
 	enum voice_phase phase;
 	bool announced;     /* STARTED was sent */
@@ -65,9 +68,11 @@ struct voice {
 	int64_t cut_s;      /* fades out from here on; INT64_MAX: to its end */
 	int64_t cut_frames; /* length of that fade */
 	bool cut_wanted;    /* as soon as possible */
-	int64_t lost_at;    /* in_step: frames of the job heard when it was lost */
-	int64_t missing;    /* source frames that were not there in time */
-	int64_t starved_ns; /* since when none is, 0 */
+	struct gain_line gain;
+	uint64_t gain_seen;      /* the order that `gain` follows */
+	int64_t lost_at;         /* in_step: frames of the job heard when it was lost */
+	int64_t missing;         /* source frames that were not there in time */
+	int64_t starved_ns;      /* since when none is, 0 */
 	struct engine_event end; /* filled when it ended */
 	/* The core's: an end it tells itself, because no output thread will. */
 	struct engine_event core_end;

@@ -105,6 +105,7 @@ static int add_voices(struct engine *e, struct track *t, struct error *err) {
 		v->zone = z->id;
 		v->fade_in_s = INT64_MIN;
 		v->cut_s = INT64_MAX;
+		gain_line_init(&v->gain, 1.0F);
 		t->lead_ns = z->lead_ms * 1000000LL > t->lead_ns ? z->lead_ms * 1000000LL
 								 : t->lead_ns;
 	}
@@ -183,6 +184,21 @@ void engine_stop(struct engine *e, int64_t job, int64_t zone, int ramp_ms) {
 			if (zone == 0 || v->zone == zone) {
 				atomic_store_explicit(&v->stop_ms,
 						      ramp_ms > 0 ? ramp_ms : 1,
+						      memory_order_release);
+				engine_wake(t->taps[v->tap].output->mail.wake_fd);
+			}
+		}
+	}
+}
+
+void engine_gain(struct engine *e, int64_t job, int64_t zone, double gain_db,
+		 int ramp_ms) {
+	uint64_t order = gain_pack(mix_gain_of_db(gain_db), ramp_ms);
+	for (struct track *t = e->tracks; t != NULL; t = t->next) {
+		for (size_t i = 0; t->job->id == job && i < t->n_voices; i++) {
+			struct voice *v = &t->voices[i];
+			if (zone == 0 || v->zone == zone) {
+				atomic_store_explicit(&v->gain_order, order,
 						      memory_order_release);
 				engine_wake(t->taps[v->tap].output->mail.wake_fd);
 			}

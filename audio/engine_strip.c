@@ -122,6 +122,7 @@ static void add_voice(struct strip *s, struct voice *v, float *sum) {
 	if (v->cut_s != INT64_MAX) {
 		mix_fade_out(frames, (size_t)n, at, v->cut_s, v->cut_frames);
 	}
+	gain_line_apply(&v->gain, frames, (size_t)n, at);
 	mix_add(sum + skip, frames, (size_t)n);
 }
 

@@ -60,14 +60,14 @@ static int64_t max64(int64_t a, int64_t b) {
 	return a > b ? a : b;
 }
 
-/* Source frames of the job that were heard up to now. */
-static int64_t heard_of(const struct output *o, const struct voice *v) {
+/* Source frames of the job that time has passed up to now. */
+static int64_t passed_of(const struct output *o, const struct voice *v) {
 	int64_t n = v->lost_at;
 	if (v->phase == VOICE_SOUNDING && o->device != NULL) {
 		int64_t s = strip_source_of(o->heard, o->device->rate);
 		n = min64(s, voice_end_s(v)) - v->begin_s;
 	}
-	return max64(n - v->missing, 0);
+	return max64(n, 0);
 }
 
 static void finish(struct output *o, struct voice *v, enum engine_end end, int64_t at_ns,
@@ -75,13 +75,16 @@ static void finish(struct output *o, struct voice *v, enum engine_end end, int64
 	if (v->phase == VOICE_ENDING) {
 		return;
 	}
+	int64_t passed = passed_of(o, v);
+	int64_t from_ms = v->track->job->from_ms;
 	v->end = (struct engine_event){
 		.kind = ENGINE_JOB_ENDED,
 		.job = v->track->job->id,
 		.zone = v->zone,
 		.output = o->id,
 		.at_ns = at_ns,
-		.played_ms = heard_of(o, v) * 1000 / ENGINE_RATE,
+		.played_ms = max64(passed - v->missing, 0) * 1000 / ENGINE_RATE,
+		.place_ms = passed > 0 ? from_ms + passed * 1000 / ENGINE_RATE : 0,
 		.end = end,
 	};
 	str_copy(v->end.text, sizeof(v->end.text), text);
@@ -143,6 +146,8 @@ void voices_lose(struct output *o) {
 		v->phase = VOICE_WAITING;
 		v->cut_wanted = v->cut_wanted || v->cut_s != INT64_MAX;
 		v->cut_s = INT64_MAX;
+		/* Frames are counted anew where it comes back. */
+		gain_line_init(&v->gain, gain_line_end(&v->gain));
 	}
 }
 
@@ -160,7 +165,7 @@ void voices_cut(struct output *o, int ramp_ms) {
 	}
 }
 
-/* ---- beginnings and cuts ---- */
+/* ---- beginnings, cuts and gains ---- */
 
 /* First frame that can still be written anew. */
 static int64_t first_open(const struct output *o) {
@@ -203,6 +208,34 @@ static int64_t frame_wanted(const struct output *o, const struct voice *v,
 	return timeline_frame_at(&o->timeline, start_ns);
 }
 
+/* It has not begun, and will with this gain; from within itself it rises to it. */
+static void begin_gain(struct voice *v, float gain) {
+	if (v->track->job->from_ms == 0 || v->phase == VOICE_WAITING) {
+		gain_line_init(&v->gain, gain);
+		return;
+	}
+	gain_line_init(&v->gain, 0.0F);
+	gain_line_to(&v->gain, v->begin_s, gain, ENGINE_RISE_MS * (ENGINE_RATE / 1000));
+}
+
+static bool gain_ordered(const struct voice *v) {
+	return atomic_load_explicit(&v->gain_order, memory_order_acquire) != v->gain_seen;
+}
+
+static void settle_gain(const struct output *o, struct voice *v) {
+	int64_t ramp_ms = 0;
+	v->gain_seen = atomic_load_explicit(&v->gain_order, memory_order_acquire);
+	float gain = gain_unpack(v->gain_seen, &ramp_ms);
+	int64_t s = v->phase == VOICE_SOUNDING
+			    ? strip_source_of(o->written, o->device->rate)
+			    : INT64_MIN;
+	if (v->phase == VOICE_SOUNDING && s > v->begin_s) {
+		gain_line_to(&v->gain, s, gain, ramp_ms * (ENGINE_RATE / 1000));
+	} else {
+		begin_gain(v, gain);
+	}
+}
+
 static void place(struct output *o, struct voice *v, int64_t d) {
 	int rate = o->device->rate;
 	int64_t start_ns = start_of(v);
@@ -215,6 +248,7 @@ static void place(struct output *o, struct voice *v, int64_t d) {
 		d = max64(d, o->written);
 		v->begin_s = strip_source_of(d, rate);
 		v->start_ns = start_ns;
+		begin_gain(v, gain_line_end(&v->gain));
 	}
 	v->in_step = false;
 	v->lost_at = 0;
@@ -254,7 +288,10 @@ static int64_t find_change(const struct output *o, int64_t now_ns) {
 	int64_t open = first_open(o);
 	int64_t change = o->written;
 	for (const struct voice *v = o->voices; v != NULL; v = v->next) {
-		if (v->cut_wanted && v->phase == VOICE_SOUNDING) {
+		bool begun = v->phase == VOICE_SOUNDING &&
+			     strip_device_of(v->begin_s, o->device->rate) < o->written;
+		if ((v->cut_wanted && v->phase == VOICE_SOUNDING) ||
+		    (begun && gain_ordered(v))) {
 			change = min64(change, open);
 		} else if (!v->in_step) {
 			change = min64(change, max64(open, frame_wanted(o, v, now_ns)));
@@ -288,6 +325,9 @@ void voices_settle(struct output *o, int64_t now_ns) {
 		int64_t d = frame_wanted(o, v, now_ns);
 		if (d != INT64_MAX) {
 			place(o, v, d);
+		}
+		if (gain_ordered(v)) {
+			settle_gain(o, v);
 		}
 		if (v->cut_wanted) {
 			settle_cut(o, v, now_ns);
