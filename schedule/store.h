@@ -119,6 +119,11 @@ int store_run_claim(struct store *s, struct run *run, struct error *err);
 /* Marks a zone as playing. */
 int store_run_start(struct store *s, int64_t run, int64_t zone, int64_t started_us,
 		    int64_t late_ms, struct error *err);
+/* A zone that has begun falls silent for a while (OUTCOME_PAUSED), or sounds again
+ * (OUTCOME_PLAYING): why, and how much sounded so far. -EALREADY where it has ended, or
+ * never began. */
+int store_run_turn(struct store *s, int64_t run, int64_t zone, enum outcome outcome,
+		   const char *reason, int64_t played_ms, struct error *err);
 /* The one final outcome of a zone. -EALREADY where it has one. */
 int store_run_finish(struct store *s, int64_t run, int64_t zone, enum outcome outcome,
 		     const char *reason, int64_t played_ms, struct error *err);
@@ -136,8 +141,8 @@ struct run_filter {
 int store_run_list(struct store *s, const struct run_filter *filter, struct run **ret,
 		   size_t *n, struct error *err);
 void run_list_free(struct run *items, size_t n);
-/* Every zone still planned or playing: after a start, what the last life left behind.
- * Ascending by due_us, then id. */
+/* Every zone still planned, playing or paused: after a start, what the last life left
+ * behind. Ascending by due_us, then id. */
 int store_run_open(struct store *s, struct run **ret, size_t *n, struct error *err);
 
 /* Tokens are kept as SHA-256 of the secret, raw 32 bytes. */

@@ -215,20 +215,20 @@ void run_list_free(struct run *items, size_t n) {
 
 int store_run_open(struct store *s, struct run **ret, size_t *n, struct error *err) {
 	AUTO(query_done)
-	struct query q = query_new(s, COLUMNS " FROM run r"
-					      " WHERE state IN ('planned', 'playing')"
-					      " ORDER BY due_us, id");
+	struct query q =
+		query_new(s, COLUMNS " FROM run r"
+				     " WHERE state IN ('planned', 'playing', 'paused')"
+				     " ORDER BY due_us, id");
 	return load_all(s, &q, ret, n, err);
 }
 
 /* ---- claiming ---- */
 
 static int check_reason(enum outcome outcome, const char *reason, struct error *err) {
-	static const struct text_limits limits = {1, 500, true};
-	if (!outcome_final(outcome) || outcome == OUTCOME_PLAYED) {
-		return check_text("run", "reason", reason, REMARK_LIMITS, err);
-	}
-	return check_text("run", "reason", reason, limits, err);
+	static const struct text_limits needed = {1, 500, true};
+	static const struct text_limits optional = {0, 500, true};
+	bool may_be_none = !outcome_final(outcome) || outcome == OUTCOME_PLAYED;
+	return check_text("run", "reason", reason, may_be_none ? optional : needed, err);
 }
 
 static int check_run(const struct run *run, struct error *err) {
@@ -414,18 +414,38 @@ int store_run_start(struct store *s, int64_t run, int64_t zone, int64_t started_
 				    err);
 }
 
-static int finish(struct store *s, int64_t run, int64_t zone, enum outcome outcome,
-		  const char *reason, int64_t played_ms, struct error *err) {
-	AUTO(query_done)
-	struct query q = query_new(s, "UPDATE run_zone SET outcome = ?, reason = ?,"
-				      " played_ms = ? WHERE run = ? AND zone = ?"
-				      " AND outcome IN ('planned', 'playing')");
+/* sql ends with the outcomes that may be left. */
+static int change(struct store *s, const char *sql, int64_t run, int64_t zone,
+		  enum outcome outcome, const char *reason, int64_t played_ms,
+		  struct error *err) {
+	AUTO(query_done) struct query q = query_new(s, sql);
 	query_bind_text(&q, outcome_name(outcome));
 	query_bind_text(&q, reason);
 	query_bind_int(&q, played_ms);
 	query_bind_int(&q, run);
 	query_bind_int(&q, zone);
 	return settle(s, &q, run, zone, err);
+}
+
+#define CHANGE                                                                           \
+	"UPDATE run_zone SET outcome = ?, reason = ?, played_ms = ?"                     \
+	" WHERE run = ? AND zone = ? AND outcome IN "
+
+int store_run_turn(struct store *s, int64_t run, int64_t zone, enum outcome outcome,
+		   const char *reason, int64_t played_ms, struct error *err) {
+	if (outcome != OUTCOME_PLAYING && outcome != OUTCOME_PAUSED) {
+		return error_set_field(err, EINVAL, "outcome", "run %lld cannot turn %s",
+				       (long long)run, outcome_name(outcome));
+	}
+	int rc = check_reason(outcome, reason, err);
+	if (rc == 0) {
+		rc = store_enter(s, err);
+	}
+	return rc < 0 ? rc
+		      : store_leave(s,
+				    change(s, CHANGE "('playing', 'paused')", run, zone,
+					   outcome, reason, played_ms, err),
+				    err);
 }
 
 int store_run_finish(struct store *s, int64_t run, int64_t zone, enum outcome outcome,
@@ -441,6 +461,7 @@ int store_run_finish(struct store *s, int64_t run, int64_t zone, enum outcome ou
 	}
 	return rc < 0 ? rc
 		      : store_leave(s,
-				    finish(s, run, zone, outcome, reason, played_ms, err),
+				    change(s, CHANGE "('planned', 'playing', 'paused')",
+					   run, zone, outcome, reason, played_ms, err),
 				    err);
 }

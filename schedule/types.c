@@ -9,8 +9,9 @@
 
 static const char *const run_class_names[] = {"background", "notice", "programme", "live",
 					      "emergency"};
-static const char *const outcome_names[] = {"planned", "playing", "played",  "cut",
-					    "failed",  "missed",  "skipped", "cancelled"};
+static const char *const outcome_names[] = {"planned", "playing", "paused",
+					    "played",  "cut",     "failed",
+					    "missed",  "skipped", "cancelled"};
 static const char *const resume_names[] = {"resume", "restart", "drop"};
 static const char *const conflict_names[] = {"wait", "skip"};
 static const char *const part_kind_names[] = {"chime", "clip", "text", "silence"};
@@ -46,7 +47,8 @@ DEFINE_NAMES(conflict, enum conflict)
 DEFINE_NAMES(part_kind, enum part_kind)
 
 bool outcome_final(enum outcome value) {
-	return value != OUTCOME_PLANNED && value != OUTCOME_PLAYING;
+	return value != OUTCOME_PLANNED && value != OUTCOME_PLAYING &&
+	       value != OUTCOME_PAUSED;
 }
 
 void ids_done(struct ids *ids) {
@@ -200,8 +202,9 @@ void run_done(struct run *run) {
 
 enum outcome run_state(const struct run_zone *zones, size_t n) {
 	static const enum outcome order[] = {
-		OUTCOME_PLAYING, OUTCOME_PLANNED,   OUTCOME_FAILED,  OUTCOME_CUT,
-		OUTCOME_MISSED,  OUTCOME_CANCELLED, OUTCOME_SKIPPED, OUTCOME_PLAYED};
+		OUTCOME_PLAYING,   OUTCOME_PAUSED,  OUTCOME_PLANNED,
+		OUTCOME_FAILED,    OUTCOME_CUT,     OUTCOME_MISSED,
+		OUTCOME_CANCELLED, OUTCOME_SKIPPED, OUTCOME_PLAYED};
 	for (size_t i = 0; i < LENGTH(order); i++) {
 		for (size_t j = 0; j < n; j++) {
 			if (zones[j].outcome == order[i]) {

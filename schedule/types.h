@@ -27,10 +27,11 @@ enum run_class {
 	CLASS_EMERGENCY,
 };
 
-/* What became of a run in one zone. The first two are not final. */
+/* What became of a run in one zone. The first three are not final. */
 enum outcome {
 	OUTCOME_PLANNED,
 	OUTCOME_PLAYING,
+	OUTCOME_PAUSED, /* it began, a higher class has the zone, and it will come back */
 	OUTCOME_PLAYED,
 	OUTCOME_CUT,
 	OUTCOME_FAILED,
@@ -191,10 +192,10 @@ struct run_zone {
 	int64_t zone;
 	char *zone_name; /* as it was when the run was made */
 	enum outcome outcome;
-	char *reason;       /* a sentence for a clerk, NULL where played to its end */
+	char *reason;       /* a sentence for a clerk, NULL where played undisturbed */
 	int64_t started_us; /* first sample at the sink, TIME_NONE */
 	int64_t late_ms;    /* started - due; 0 before */
-	int64_t played_ms;
+	int64_t played_ms;  /* how long it sounded, what was heard twice counted twice */
 };
 
 struct run {
@@ -217,9 +218,10 @@ struct run {
 void run_done(struct run *run);
 DEFINE_AUTO_DONE(struct run, run_done)
 
-/* The state of a run from its zones: playing where any plays, else planned where any is
- * planned, else the first of failed, cut, missed, cancelled, skipped, played that any
- * zone has. Without zones nothing sounded: skipped. */
+/* The state of a run from its zones: playing where any plays, else paused where any is
+ * paused, else planned where any is planned, else the first of failed, cut, missed,
+ * cancelled, skipped, played that any zone has. Without zones nothing sounded: skipped.
+ */
 enum outcome run_state(const struct run_zone *zones, size_t n);
 
 struct token {

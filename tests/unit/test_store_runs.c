@@ -126,6 +126,42 @@ static void the_runs_of_a_deleted_schedule_stay(void **state) {
 	assert_string_equal(back.zones[0].zone_name, "东村");
 }
 
+/* The third zone plays, is paused, and plays again: as it began, with a reason. */
+static void check_turns(struct store *s) {
+	static const struct {
+		enum outcome outcome;
+		const char *reason;
+		int64_t played_ms;
+	} turns[] = {
+		{OUTCOME_PAUSED, "interrupted by 'flood' (emergency)", 700},
+		{OUTCOME_PLAYING, "interrupted by 'flood' (emergency) for 9 s", 700},
+		{OUTCOME_PAUSED, "interrupted 2 times", 1400},
+		{OUTCOME_PLAYING, NULL, 1400},
+	};
+	for (size_t i = 0; i < LENGTH(turns); i++) {
+		assert_ok(store_run_turn(s, 1, 3, turns[i].outcome, turns[i].reason,
+					 turns[i].played_ms, &err));
+		AUTO(run_done) struct run back = {0};
+		assert_ok(store_run_get(s, 1, &back, &err));
+		assert_int_equal(back.state, turns[i].outcome);
+		const struct run_zone *z = &back.zones[2];
+		assert_int_equal(z->outcome, turns[i].outcome);
+		assert_string_equal(z->reason != NULL ? z->reason : "",
+				    turns[i].reason != NULL ? turns[i].reason : "");
+		assert_int_equal(z->started_us, NOON_US);
+		assert_int_equal(z->played_ms, turns[i].played_ms);
+		struct run *open = NULL;
+		size_t n = 0;
+		assert_ok(store_run_open(s, &open, &n, &err));
+		assert_int_equal(n, 1);
+		run_list_free(open, n);
+	}
+	assert_refused(store_run_turn(s, 1, 3, OUTCOME_PLAYED, NULL, 1, &err), EINVAL,
+		       "cannot turn played");
+	assert_refused(store_run_turn(s, 1, 2, OUTCOME_PAUSED, "x", 1, &err), EALREADY,
+		       "skipped");
+}
+
 static void a_zone_of_a_run_ends_once(void **state) {
 	struct store *s = *state;
 	AUTO(run_done) struct run run = {0};
@@ -157,7 +193,10 @@ static void a_zone_of_a_run_ends_once(void **state) {
 	assert_int_equal(back.zones[0].late_ms, 3);
 	assert_int_equal(back.zones[0].played_ms, 4000);
 	assert_ok(store_run_start(s, 1, 3, NOON_US, 0, &err));
+	check_turns(s);
 	assert_ok(store_run_finish(s, 1, 3, OUTCOME_PLAYED, NULL, 9000, &err));
+	assert_refused(store_run_turn(s, 1, 3, OUTCOME_PAUSED, "x", 1, &err), EALREADY,
+		       "played");
 	run_done(&back);
 	assert_ok(store_run_get(s, 1, &back, &err));
 	assert_int_equal(back.state, OUTCOME_CUT);

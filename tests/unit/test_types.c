@@ -13,9 +13,9 @@
 /* Every name is the API's, and reads back as its value. */
 static void names_go_both_ways(void **state) {
 	(void)state;
-	static const char *const outcomes[] = {"planned", "playing",  "played",
-					       "cut",     "failed",   "missed",
-					       "skipped", "cancelled"};
+	static const char *const outcomes[] = {"planned", "playing", "paused",
+					       "played",  "cut",     "failed",
+					       "missed",  "skipped", "cancelled"};
 	for (size_t i = 0; i < LENGTH(outcomes); i++) {
 		enum outcome value = OUTCOME_PLANNED;
 		assert_string_equal(outcome_name((enum outcome)i), outcomes[i]);
@@ -106,6 +106,8 @@ static void a_run_has_the_state_of_its_zones(void **state) {
 	} cases[] = {
 		{{OUTCOME_PLAYED}, 1, OUTCOME_PLAYED},
 		{{OUTCOME_PLAYED, OUTCOME_PLANNED, OUTCOME_PLAYING}, 3, OUTCOME_PLAYING},
+		{{OUTCOME_PAUSED, OUTCOME_PLANNED, OUTCOME_PLAYING}, 3, OUTCOME_PLAYING},
+		{{OUTCOME_PLANNED, OUTCOME_PAUSED, OUTCOME_CUT}, 3, OUTCOME_PAUSED},
 		{{OUTCOME_PLAYED, OUTCOME_FAILED, OUTCOME_PLANNED}, 3, OUTCOME_PLANNED},
 		{{OUTCOME_PLAYED, OUTCOME_CUT, OUTCOME_FAILED}, 3, OUTCOME_FAILED},
 		{{OUTCOME_MISSED, OUTCOME_CUT, OUTCOME_PLAYED}, 3, OUTCOME_CUT},
