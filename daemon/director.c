@@ -131,7 +131,8 @@ static void hold(struct director *d, const struct clock_verdict *verdict) {
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		for (size_t i = 0; i < live->run.n_zones; i++) {
 			enum stage stage = live->zones[i].stage;
-			if (stage == STAGE_HANDED || stage == STAGE_PLAYING) {
+			if (stage == STAGE_HANDED || stage == STAGE_PLAYING ||
+			    stage == STAGE_PAUSED) {
 				director_zone_cut(d, live, i, OUTCOME_CUT,
 						  "the clock cannot be trusted any more");
 			} else if (stage == STAGE_PLANNED && live->handed) {
@@ -161,6 +162,7 @@ static void director_wake(void *arg) {
 		director_sweep(d);
 		director_pump(d);
 	}
+	director_balance(d);
 	settle(d);
 	if (!d->held) {
 		arm(d, now_us);
@@ -325,7 +327,8 @@ static void end_what_sounds(struct director *d) {
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		for (size_t i = 0; i < live->run.n_zones; i++) {
 			const struct live_zone_run *lzr = &live->zones[i];
-			if (lzr->stage == STAGE_PLAYING || lzr->stage == STAGE_HANDED) {
+			if (lzr->stage == STAGE_PLAYING || lzr->stage == STAGE_HANDED ||
+			    lzr->stage == STAGE_PAUSED) {
 				director_zone_end(d, live, i, OUTCOME_CUT,
 						  "the box was shut down",
 						  live_run_played_ms(live, i));

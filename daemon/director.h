@@ -72,10 +72,24 @@ void director_announcement_changed(struct director *d, int64_t id);
 /* The clock jumped, or its trust changed. */
 void director_clock_stepped(struct director *d);
 
+#define DIRECTOR_QUEUE_MAX 16
+
+/* One that waits for a zone, or was interrupted there. */
+struct director_queued {
+	int64_t run;
+	enum run_class class;
+	bool paused; /* it has begun and will come back */
+	char title[100];
+};
+
 struct director_zone_status {
 	int64_t run;     /* that sounds there now, as the output thread says; 0 */
+	int64_t ducked;  /* sounds softly beneath it; 0 */
 	char fault[256]; /* of its output, "" where none */
 	size_t waiting;  /* runs in its queue */
+	struct director_queued
+		queue[DIRECTOR_QUEUE_MAX]; /* the first of them, in order */
+	size_t n_queue;
 };
 void director_zone_status(const struct director *d, int64_t zone,
 			  struct director_zone_status *ret);

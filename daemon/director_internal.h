@@ -1,7 +1,8 @@
 /* director_internal.h - what the director's files share: the runs that are alive and the
  * zones they want. director.c: life, timer, planner; director_runs.c: a run from claim to
  * last outcome; director_record.c: the record of it; director_judge.c: who may sound in a
- * zone; director_zones.c: the zones and outputs as they are set up; director_content.c:
+ * zone; director_pause.c: what is interrupted or ducked, comes back, and how that is
+ * told; director_zones.c: the zones and outputs as they are set up; director_content.c:
  * words and clips into a job. */
 #pragma once
 
@@ -18,6 +19,12 @@
 	(60 * 1000000LL) /* ahead, so that several outputs can start as one              \
 			  */
 #define RAMP_MS 200      /* fade of what is interrupted or stopped */
+#define DUCK_DB (-18.0)  /* a background beneath a notice */
+#define DUCK_MS 300      /* on its way there and back, where there is time */
+#define DUCK_MIN_MS 50
+#define BACK_MS 3000     /* what is resumed is taken up so much earlier */
+#define TOGETHER_MS 1000 /* so near are places at which horns were interrupted as one */
+#define REASON_SIZE 480  /* of a record's reason: 500 characters are its bound */
 #define DAY_US (86400 * 1000000LL)
 #define SETTLE_MAX_US (31 * DAY_US) /* missed runs further back are not recorded */
 #define TAKE_MAX 64                 /* dues dealt with in one go, the loop comes first */
@@ -28,6 +35,7 @@ enum stage {
 	STAGE_WAITING, /* its time has come, the zone or its words are not ready */
 	STAGE_HANDED,  /* the zone is its own, the engine has it */
 	STAGE_PLAYING, /* the output says so */
+	STAGE_PAUSED,  /* it played, a higher class has the zone, it will come back */
 	STAGE_ENDED,
 };
 
@@ -38,6 +46,16 @@ enum record {
 	RECORD_OWED,      /* the disk did not take it */
 };
 
+#define BY_SIZE 128 /* "'TITLE' (class)", cut where it is longer */
+
+/* How often and how long others were in the way, and who was it last. */
+struct disturbed {
+	int times;
+	int64_t since_ns; /* of the one that goes on, by the monotonic clock; 0: none */
+	int64_t over_ns;  /* length of those that are over */
+	char by[BY_SIZE];
+};
+
 struct live_zone_run {
 	enum stage stage;
 	enum record record;
@@ -45,6 +63,12 @@ struct live_zone_run {
 	int64_t job;      /* of the engine, 0: none */
 	enum outcome end; /* what an ENGINE_END_CUT will mean: cut, cancelled, skipped */
 	char reason[256]; /* and why */
+	bool yielding;    /* interrupted: it still fades out */
+	bool soft;        /* the engine plays it ducked */
+	int64_t from_ms;  /* place at which it begins, or will come back */
+	int64_t heard_ms; /* how long it sounded before that */
+	struct disturbed paused;
+	struct disturbed ducked;
 };
 
 struct live_run {
@@ -66,7 +90,7 @@ struct live_run {
 struct live_zone {
 	struct zone zone;
 	struct live_run *holder;  /* who may sound; NULL */
-	struct live_run *playing; /* who sounds, as the output says; NULL */
+	struct live_run *beneath; /* a background that sounds softly beneath it; NULL */
 };
 
 struct live_output {
@@ -104,7 +128,8 @@ int64_t director_now(const struct director *d);
 /* director_runs.c */
 void live_run_free(struct live_run *live);
 bool live_run_ended(const struct live_run *live);
-bool live_run_has(const struct live_run *live, enum stage stage);
+/* Where zone `zone` stands among its own; n_zones where it has no part in it. */
+size_t live_run_find(const struct live_run *live, int64_t zone);
 /* How long zone i has sounded. */
 int64_t live_run_played_ms(const struct live_run *live, size_t i);
 int director_run_zones(struct director *d, struct run *run, const struct ids *zones,
@@ -115,15 +140,18 @@ int director_admit(struct director *d, struct run *run, const struct schedule *s
 void director_admit_due(struct director *d, const struct planned *planned);
 void director_reopen(struct director *d, struct run *run);
 void director_hand_over(struct director *d, struct live_run *live);
-/* Gives the engine the zones of `live` that stand in `stage` and have no job. Where the
+/* Gives the engine the zones of `live` that stand in `stage` and have no job: those that
+ * begin at one place, as one job. True where it was one that others may follow. Where the
  * engine is full they wait. */
-void director_submit(struct director *d, struct live_run *live, enum stage stage,
+bool director_submit(struct director *d, struct live_run *live, enum stage stage,
 		     int64_t start_ns);
 void director_withdraw(struct director *d, struct live_run *live, size_t i);
 /* Its zone i is free for others, where it was its own. */
 void director_give_back(struct director *d, const struct live_run *live, size_t i);
+/* Handed, and yet not begun: it waits again, or stays interrupted. */
+void director_wait_again(struct director *d, struct live_run *live, size_t i);
 void director_take_back(struct director *d, struct live_run *live);
-/* The last word on zone i. */
+/* The last word on zone i; what disturbed it is told besides. */
 void director_zone_end(struct director *d, struct live_run *live, size_t i,
 		       enum outcome outcome, const char *reason, int64_t played_ms);
 /* Fades zone i out; its end comes from the engine. What has not begun ends at once. */
@@ -134,7 +162,7 @@ void director_on_engine_event(struct director *d, const struct engine_event *eve
 void director_unwrite(struct director *d);
 
 /* director_record.c */
-/* Writes that zone i plays, or how it ended, or notes that this is owed. */
+/* Writes that zone i plays, is paused, or how it ended, or notes that this is owed. */
 void director_record(struct director *d, struct live_run *live, size_t i);
 /* The events' transaction is over. */
 void director_committed(struct director *d, bool done);
@@ -145,10 +173,36 @@ void director_store_result(struct director *d, int rc, const struct error *err);
 /* director_judge.c */
 /* Tries to get every zone that it still waits for. */
 void director_judge(struct director *d, struct live_run *live);
-/* Lets the waiting runs try again, the highest first. */
+/* Lets those that wait or were interrupted try again, zone by zone, the highest first. */
 void director_pump(struct director *d);
+/* Who comes after `last` (NULL: first) in a zone's queue; NULL behind the end. *ret_i:
+ * its place in the run. */
+struct live_run *director_next_waiting(const struct director *d, int64_t zone,
+				       const struct live_run *last, size_t *ret_i);
 /* Ends what has waited too long, has expired, or would sound in quiet hours. */
 void director_sweep(struct director *d);
+
+/* director_pause.c */
+/* `by` takes zone i from it: it fades out, and what becomes of it is settled by its end
+ * (director_interrupted). */
+void director_interrupt(struct director *d, struct live_run *live, size_t i,
+			const struct live_run *by);
+/* The engine has cut zone i, for another: it is paused, waits as if it had never begun,
+ * or ends. */
+void director_interrupted(struct director *d, struct live_run *live, size_t i,
+			  const struct engine_event *event);
+/* It ended, or was taken back, before it had made way. */
+void director_not_interrupted(struct live_run *live, size_t i);
+/* It sounds again. */
+void director_came_back(struct director *d, struct live_run *live, size_t i);
+/* The background beneath a holder that is gone has the zone again; who is to be soft is,
+ * who is not is not. */
+void director_balance(struct director *d);
+/* What disturbed a run in a zone; "" where nothing did. */
+void director_story(const struct live_run *live, size_t i, char *ret, size_t size);
+/* The whole truth of an end: what disturbed it, and the reason (NULL: none). */
+void director_end_words(const struct live_run *live, size_t i, const char *reason,
+			char *ret, size_t size);
 
 /* director_zones.c */
 struct live_zone *director_zone(const struct director *d, int64_t id);

@@ -34,19 +34,29 @@ static bool barred(struct director *d, struct live_run *live, size_t i, int64_t 
 		return false;
 	}
 	director_withdraw(d, live, i);
-	director_zone_end(d, live, i, outcome, reason, 0);
+	if (live->zones[i].stage == STAGE_PAUSED) {
+		outcome = OUTCOME_CUT;
+	}
+	director_zone_end(d, live, i, outcome, reason, live->zones[i].heard_ms);
 	return true;
 }
 
-static struct contender contender_of(const struct live_run *live) {
+static struct contender contender_of(const struct live_run *live, size_t i) {
+	const struct live_zone_run *lzr = &live->zones[i];
 	return (struct contender){.run = live->run.id,
 				  .class = live->run.class,
+				  .begun = lzr->heard_ms > 0 ||
+					   lzr->stage == STAGE_PLAYING,
 				  .due_us = live->run.due_us};
 }
 
 static void lose(struct director *d, struct live_run *live, size_t i,
 		 const struct live_run *holder) {
+	struct live_zone_run *lzr = &live->zones[i];
 	director_withdraw(d, live, i);
+	if (lzr->stage == STAGE_PAUSED) {
+		return;
+	}
 	if (live->conflict == CONFLICT_SKIP) {
 		char reason[256];
 		str_format(reason, sizeof(reason), "'%s' had the zone",
@@ -54,32 +64,92 @@ static void lose(struct director *d, struct live_run *live, size_t i,
 		director_zone_end(d, live, i, OUTCOME_SKIPPED, reason, 0);
 		return;
 	}
-	if (live->zones[i].stage != STAGE_WAITING) {
-		live->zones[i].stage = STAGE_WAITING;
+	if (lzr->stage != STAGE_WAITING) {
+		lzr->stage = STAGE_WAITING;
 		director_tell_zone(d, live->run.zones[i].zone);
 	}
 }
 
-static void take_zone(struct director *d, struct live_run *live, size_t i,
-		      struct live_zone *lz) {
-	struct live_run *former = lz->holder;
-	if (former != NULL) {
-		char reason[256];
-		str_format(reason, sizeof(reason), "'%s' (%s) came first",
-			   live->run.title, run_class_name(live->run.class));
-		for (size_t k = 0; k < former->run.n_zones; k++) {
-			if (former->run.zones[k].zone == lz->zone.id) {
-				director_zone_cut(d, former, k, OUTCOME_CUT, reason);
-			}
+/* Those that sound in the zone make way for one that ranks higher: softly beneath it, or
+ * silent until it is over. */
+static void make_way(struct director *d, struct live_zone *lz, struct live_run *asking,
+		     size_t i) {
+	struct live_run *sounding[] = {lz->holder, lz->beneath};
+	struct contender c = contender_of(asking, i);
+	lz->holder = NULL;
+	lz->beneath = NULL;
+	for (size_t k = 0; k < sizeof(sounding) / sizeof(sounding[0]); k++) {
+		struct live_run *former = sounding[k];
+		if (former == NULL) {
+			continue;
+		}
+		size_t at = live_run_find(former, lz->zone.id);
+		struct contender f = contender_of(former, at);
+		if (priority_judge(&f, &c) == VERDICT_DUCK) {
+			lz->beneath = former;
+		} else {
+			director_interrupt(d, former, at, asking);
 		}
 	}
-	lz->holder = live;
-	live->zones[i].stage = STAGE_HANDED;
 }
 
-/* Zones of several outputs must start together; those of one output do anyway. */
-static int64_t start_together_ns(const struct director *d, const struct live_run *live) {
+static enum verdict verdict_of(const struct live_zone *lz, const struct live_run *live,
+			       size_t i, struct live_run **ret_holder) {
+	struct contender asking = contender_of(live, i);
+	struct live_run *holder = lz->holder != NULL ? lz->holder : lz->beneath;
+	*ret_holder = holder;
+	if (holder == NULL) {
+		return priority_judge(NULL, &asking);
+	}
+	struct contender holding =
+		contender_of(holder, live_run_find(holder, lz->zone.id));
+	enum verdict verdict = priority_judge(&holding, &asking);
+	/* There is one place beneath. */
+	if (verdict == VERDICT_BENEATH && lz->beneath != NULL) {
+		*ret_holder = lz->beneath;
+		return VERDICT_WAIT;
+	}
+	return verdict;
+}
+
+/* Whether it sounds in zone i from now on; then it is handed. */
+static void judge_zone(struct director *d, struct live_run *live, size_t i,
+		       int64_t now_us) {
+	struct live_zone_run *lzr = &live->zones[i];
+	if ((lzr->stage != STAGE_PLANNED && lzr->stage != STAGE_WAITING &&
+	     lzr->stage != STAGE_PAUSED) ||
+	    barred(d, live, i, now_us)) {
+		return;
+	}
+	struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
+	struct live_run *holder = NULL;
+	enum verdict verdict = verdict_of(lz, live, i, &holder);
+	if (verdict == VERDICT_WAIT) {
+		lose(d, live, i, holder);
+		return;
+	}
+	bool ready = director_content_ready(d, live);
+	if (lzr->stage == STAGE_ENDED) {
+		return; /* its words cannot be had */
+	}
+	if (!ready) {
+		lzr->stage = lzr->stage == STAGE_PLANNED ? STAGE_WAITING : lzr->stage;
+		return;
+	}
+	if (verdict == VERDICT_BENEATH) {
+		lz->beneath = live;
+	} else {
+		make_way(d, lz, live, i);
+		lz->holder = live;
+	}
+	lzr->stage = STAGE_HANDED;
+}
+
+/* Zones of several outputs must start together; those of one output do anyway. And what
+ * got a zone that was free again too early waits for its time. */
+static int64_t start_of(const struct director *d, const struct live_run *live) {
 	int64_t first = 0;
+	int64_t start_ns = 0;
 	for (size_t i = 0; i < live->run.n_zones; i++) {
 		if (live->zones[i].stage != STAGE_HANDED || live->zones[i].job != 0) {
 			continue;
@@ -89,82 +159,71 @@ static int64_t start_together_ns(const struct director *d, const struct live_run
 			continue;
 		}
 		if (first != 0 && lz->zone.output != first) {
-			return clock_mono_ns() + TOGETHER_NS;
+			start_ns = clock_mono_ns() + TOGETHER_NS;
 		}
 		first = lz->zone.output;
 	}
-	return 0;
+	if (live->run.due_us <= director_now(d)) {
+		return start_ns;
+	}
+	int64_t due_ns = clock_mono_ns_at(live->run.due_us);
+	return due_ns > start_ns ? due_ns : start_ns;
 }
 
-/* Gives the zones it won to the engine, all in one job. */
+/* Gives the zones it won to the engine: all in one job, but for those that come back at
+ * another place. */
 static void submit_won(struct director *d, struct live_run *live) {
-	for (size_t i = 0; i < live->run.n_zones; i++) {
-		if (live->zones[i].stage == STAGE_HANDED && live->zones[i].job == 0) {
-			director_submit(d, live, STAGE_HANDED,
-					start_together_ns(d, live));
-			return;
-		}
+	int64_t start_ns = start_of(d, live);
+	while (director_submit(d, live, STAGE_HANDED, start_ns)) {
 	}
 }
 
 void director_judge(struct director *d, struct live_run *live) {
 	int64_t now_us = director_now(d);
 	live->judged = true;
-	bool ready = director_content_ready(d, live);
 	for (size_t i = 0; i < live->run.n_zones; i++) {
-		enum stage stage = live->zones[i].stage;
-		if ((stage != STAGE_PLANNED && stage != STAGE_WAITING) ||
-		    barred(d, live, i, now_us)) {
-			continue;
-		}
-		struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
-		struct contender asking = contender_of(live);
-		struct contender holding = {0};
-		if (lz->holder != NULL) {
-			holding = contender_of(lz->holder);
-		}
-		enum verdict verdict =
-			priority_judge(lz->holder != NULL ? &holding : NULL, &asking);
-		if (verdict == VERDICT_WAIT) {
-			lose(d, live, i, lz->holder);
-		} else if (ready) {
-			take_zone(d, live, i, lz);
-		} else {
-			live->zones[i].stage = STAGE_WAITING;
-		}
+		judge_zone(d, live, i, now_us);
 	}
 	submit_won(d, live);
 }
 
-/* The waiting run that comes next after `last` in rank; NULL behind the end. */
-static struct live_run *next_waiting(struct director *d, const struct live_run *last) {
+struct live_run *director_next_waiting(const struct director *d, int64_t zone,
+				       const struct live_run *last, size_t *ret_i) {
 	struct live_run *best = NULL;
+	struct contender l = {0};
+	struct contender b = {0};
+	if (last != NULL) {
+		l = contender_of(last, live_run_find(last, zone));
+	}
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
-		if (!live_run_has(live, STAGE_WAITING) || live == last) {
+		size_t i = live_run_find(live, zone);
+		if (i == live->run.n_zones || (live->zones[i].stage != STAGE_WAITING &&
+					       live->zones[i].stage != STAGE_PAUSED)) {
 			continue;
 		}
-		struct contender c = contender_of(live);
-		if (last != NULL) {
-			struct contender l = contender_of(last);
-			if (!priority_before(&l, &c)) {
-				continue;
-			}
-		}
-		struct contender b = {0};
-		if (best != NULL) {
-			b = contender_of(best);
-		}
-		if (best == NULL || priority_before(&c, &b)) {
+		struct contender c = contender_of(live, i);
+		if ((last == NULL || priority_before(&l, &c)) &&
+		    (best == NULL || priority_before(&c, &b))) {
 			best = live;
+			b = c;
+			*ret_i = i;
 		}
 	}
 	return best;
 }
 
 void director_pump(struct director *d) {
-	struct live_run *live = NULL;
-	while ((live = next_waiting(d, live)) != NULL) {
-		director_judge(d, live);
+	int64_t now_us = director_now(d);
+	for (size_t z = 0; z < d->n_zones; z++) {
+		struct live_run *live = NULL;
+		int64_t zone = d->zones[z]->zone.id;
+		size_t i = 0;
+		while ((live = director_next_waiting(d, zone, live, &i)) != NULL) {
+			judge_zone(d, live, i, now_us);
+		}
+	}
+	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
+		submit_won(d, live);
 	}
 }
 
@@ -181,6 +240,8 @@ static void sweep_zone(struct director *d, struct live_run *live, size_t i,
 			   who != NULL ? "the end of " : "its words to be spoken",
 			   who != NULL ? who : "");
 		director_zone_end(d, live, i, OUTCOME_MISSED, reason, 0);
+	} else if (stage == STAGE_PAUSED) {
+		(void)barred(d, live, i, now_us);
 	} else if (stage == STAGE_PLAYING || stage == STAGE_HANDED) {
 		const struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
 		int64_t edge_us = now_us + JUDGE_US;

@@ -36,6 +36,16 @@ static int write_end(struct director *d, const struct live_run *live, size_t i,
 				rz->reason, rz->played_ms, err);
 }
 
+/* Paused, or playing again, and why. */
+static int write_turn(struct director *d, const struct live_run *live, size_t i,
+		      struct error *err) {
+	const struct run_zone *rz = &live->run.zones[i];
+	char story[REASON_SIZE];
+	director_story(live, i, story, sizeof(story));
+	return store_run_turn(d->config.store, live->run.id, rz->zone, rz->outcome, story,
+			      rz->played_ms, err);
+}
+
 /* The end, and the beginning where that may be owed; if it is not, EALREADY says so. */
 static int write_both(struct director *d, const struct live_run *live, size_t i,
 		      struct error *err) {
@@ -54,12 +64,15 @@ void director_record(struct director *d, struct live_run *live, size_t i) {
 		return;
 	}
 	int rc = 0;
-	if (lzr->stage == STAGE_PLAYING) {
-		rc = write_start(d, live, i, &err);
+	if (lzr->stage == STAGE_ENDED) {
+		rc = lzr->record == RECORD_OWED ? write_both(d, live, i, &err)
+						: write_end(d, live, i, &err);
 	} else if (lzr->record == RECORD_OWED) {
-		rc = write_both(d, live, i, &err);
+		return; /* its end is written with its beginning */
+	} else if (lzr->paused.times > 0) {
+		rc = write_turn(d, live, i, &err);
 	} else {
-		rc = write_end(d, live, i, &err);
+		rc = write_start(d, live, i, &err);
 	}
 	director_store_result(d, rc, &err);
 	if (may_pass(rc)) {

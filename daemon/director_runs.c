@@ -2,9 +2,10 @@
  * director_internal.h).
  *
  * In each zone a run goes PLANNED -> HANDED -> PLAYING -> ENDED, by way of WAITING where
- * the zone is taken or the words are not spoken yet. The engine gets it LEAD ahead, so
- * that no slow disk delays the start; who may sound is settled JUDGE before it, and what
- * may not is taken back from the engine before its first frame. */
+ * the zone is taken or the words are not spoken yet, and from PLAYING by way of PAUSED to
+ * HANDED again where a higher class takes the zone (director_pause.c). The engine gets it
+ * LEAD ahead, so that no slow disk delays the start; who may sound is settled JUDGE
+ * before it, and what may not is taken back from the engine before its first frame. */
 #include "director_internal.h"
 
 #include "base/str.h"
@@ -226,6 +227,21 @@ void director_admit_due(struct director *d, const struct planned *planned) {
 	schedule_done(&schedule);
 }
 
+/* What the last life left of a zone, in words: what it had told, and that it stopped. */
+static void left_words(const struct run_zone *rz, char *ret, size_t size) {
+	const char *told = rz->reason != NULL ? rz->reason : "";
+	const char *end = "the box stopped (power or crash) while this was on the air";
+	const char *join = told[0] != '\0' ? "; " : "";
+	if (rz->outcome == OUTCOME_PAUSED) {
+		end = "the box stopped (power or crash)";
+		join = ", not resumed: ";
+	} else if (rz->outcome != OUTCOME_PLAYING) {
+		end = "the box stopped before or just as this began; it is not played "
+		      "late, because it may have been heard";
+	}
+	str_format(ret, size, "%s%s%s", told, join, end);
+}
+
 /* After a start: what the last life left open. What may have been heard is not played
  * again. */
 void director_reopen(struct director *d, struct run *run) {
@@ -237,13 +253,10 @@ void director_reopen(struct director *d, struct run *run) {
 		    (rz->outcome == OUTCOME_PLANNED && to_come)) {
 			continue;
 		}
-		bool playing = rz->outcome == OUTCOME_PLAYING;
-		enum outcome outcome = playing ? OUTCOME_CUT : OUTCOME_MISSED;
-		const char *reason = playing ? "the box stopped (power or crash) while "
-					       "this was on the air"
-					     : "the box stopped before or just as this "
-					       "began; it is not played "
-					       "late, because it may have been heard";
+		char reason[REASON_SIZE];
+		left_words(rz, reason, sizeof(reason));
+		bool begun = rz->outcome != OUTCOME_PLANNED;
+		enum outcome outcome = begun ? OUTCOME_CUT : OUTCOME_MISSED;
 		int rc = store_run_finish(d->config.store, run->id, rz->zone, outcome,
 					  reason, rz->played_ms, &err);
 		director_store_result(d, rc, &err);
@@ -262,17 +275,50 @@ void director_reopen(struct director *d, struct run *run) {
 	insert_by_due(d, live);
 }
 
-int64_t live_run_played_ms(const struct live_run *live, size_t i) {
-	if (live->zones[i].stage != STAGE_PLAYING) {
-		return 0;
+size_t live_run_find(const struct live_run *live, int64_t zone) {
+	size_t i = 0;
+	while (i < live->run.n_zones && live->run.zones[i].zone != zone) {
+		i++;
 	}
-	int64_t played_ns = clock_mono_ns() - live->zones[i].began_ns;
-	return played_ns > 0 ? played_ns / 1000000 : 0;
+	return i;
 }
 
-bool live_run_has(const struct live_run *live, enum stage stage) {
+int64_t live_run_played_ms(const struct live_run *live, size_t i) {
+	const struct live_zone_run *lzr = &live->zones[i];
+	if (lzr->stage != STAGE_PLAYING) {
+		return lzr->heard_ms;
+	}
+	int64_t played_ns = clock_mono_ns() - lzr->began_ns;
+	return lzr->heard_ms + (played_ns > 0 ? played_ns / 1000000 : 0);
+}
+
+/* Puts the zones into the job that begin where its first does: horns that were
+ * interrupted together come back together, whatever each had reached. */
+static void fill_zones(struct live_run *live, enum stage stage, struct job *job) {
+	int64_t place_ms = -1;
+	job->n_zones = 0;
 	for (size_t i = 0; i < live->run.n_zones; i++) {
-		if (live->zones[i].stage == stage) {
+		struct live_zone_run *lzr = &live->zones[i];
+		if (lzr->stage != stage || lzr->job != 0) {
+			continue;
+		}
+		place_ms = place_ms < 0 ? lzr->from_ms : place_ms;
+		int64_t apart_ms = lzr->from_ms - place_ms;
+		if (apart_ms > TOGETHER_MS || apart_ms < -TOGETHER_MS) {
+			continue;
+		}
+		if (job->n_zones == 0 || lzr->from_ms < job->from_ms) {
+			job->from_ms = lzr->from_ms;
+		}
+		job->zones[job->n_zones++] = live->run.zones[i].zone;
+		lzr->job = job->id;
+		lzr->soft = false;
+	}
+}
+
+static bool has_unsubmitted(const struct live_run *live, enum stage stage) {
+	for (size_t i = 0; i < live->run.n_zones; i++) {
+		if (live->zones[i].stage == stage && live->zones[i].job == 0) {
 			return true;
 		}
 	}
@@ -281,31 +327,54 @@ bool live_run_has(const struct live_run *live, enum stage stage) {
 
 void director_give_back(struct director *d, const struct live_run *live, size_t i) {
 	struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
-	if (lz != NULL && lz->holder == live) {
-		lz->holder = NULL;
+	if (lz != NULL) {
+		lz->holder = lz->holder == live ? NULL : lz->holder;
+		lz->beneath = lz->beneath == live ? NULL : lz->beneath;
 	}
 }
 
-/* Gives the engine the zones of `live` that stand in `stage` without a job. */
-void director_submit(struct director *d, struct live_run *live, enum stage stage,
+void director_wait_again(struct director *d, struct live_run *live, size_t i) {
+	struct live_zone_run *lzr = &live->zones[i];
+	director_give_back(d, live, i);
+	lzr->stage = lzr->paused.since_ns != 0 ? STAGE_PAUSED : STAGE_WAITING;
+}
+
+/* Those of `stage` that got no job: the engine is full, or the error says why. */
+static void not_submitted(struct director *d, struct live_run *live, enum stage stage,
+			  const struct error *err) {
+	for (size_t i = 0; i < live->run.n_zones; i++) {
+		struct live_zone_run *lzr = &live->zones[i];
+		if (lzr->stage != stage || lzr->job != 0) {
+			continue;
+		}
+		if (err->code != EBUSY) {
+			director_zone_end(d, live, i, OUTCOME_FAILED, err->text,
+					  lzr->heard_ms);
+		} else if (stage == STAGE_HANDED) {
+			/* One not judged yet is tried again then. */
+			director_give_back(d, live, i);
+			lzr->stage =
+				lzr->paused.since_ns != 0 ? STAGE_PAUSED : STAGE_WAITING;
+		}
+	}
+}
+
+bool director_submit(struct director *d, struct live_run *live, enum stage stage,
 		     int64_t start_ns) {
 	struct error err = {0};
 	struct job *job = NULL;
+	if (!has_unsubmitted(live, stage)) {
+		return false;
+	}
 	int rc = director_content_job(d, live, &job, &err);
 	if (rc >= 0) {
 		job->id = ++d->last_job;
 		job->start_ns = start_ns;
-		job->n_zones = 0;
-		for (size_t i = 0; i < live->run.n_zones; i++) {
-			if (live->zones[i].stage == stage && live->zones[i].job == 0) {
-				job->zones[job->n_zones++] = live->run.zones[i].zone;
-				live->zones[i].job = job->id;
-			}
-		}
+		fill_zones(live, stage, job);
 		int64_t id = job->id;
 		rc = engine_submit(d->config.engine, job, &err);
 		if (rc >= 0) {
-			return;
+			return true;
 		}
 		for (size_t i = 0; i < live->run.n_zones; i++) {
 			if (live->zones[i].job == id) {
@@ -313,26 +382,16 @@ void director_submit(struct director *d, struct live_run *live, enum stage stage
 			}
 		}
 	}
-	for (size_t i = 0; i < live->run.n_zones; i++) {
-		if (live->zones[i].stage != stage || live->zones[i].job != 0) {
-			continue;
-		}
-		if (rc != -EBUSY) {
-			director_zone_end(d, live, i, OUTCOME_FAILED, err.text, 0);
-		} else if (stage == STAGE_HANDED) {
-			/* The engine is full; one not judged yet is tried again then. */
-			director_give_back(d, live, i);
-			live->zones[i].stage = STAGE_WAITING;
-		}
-	}
+	not_submitted(d, live, stage, &err);
+	return false;
 }
 
 void director_hand_over(struct director *d, struct live_run *live) {
 	live->handed = true;
 	bool early = live->run.due_us > director_now(d) + JUDGE_US / 3;
 	if (director_content_ready(d, live) && early) {
-		director_submit(d, live, STAGE_PLANNED,
-				clock_mono_ns_at(live->run.due_us));
+		(void)director_submit(d, live, STAGE_PLANNED,
+				      clock_mono_ns_at(live->run.due_us));
 	}
 }
 
@@ -362,6 +421,7 @@ void director_take_back(struct director *d, struct live_run *live) {
 		}
 		director_withdraw(d, live, i);
 		director_give_back(d, live, i);
+		director_not_interrupted(live, i);
 		lzr->stage = STAGE_PLANNED;
 	}
 	live->handed = false;
@@ -372,24 +432,22 @@ void director_zone_end(struct director *d, struct live_run *live, size_t i,
 		       enum outcome outcome, const char *reason, int64_t played_ms) {
 	struct run_zone *rz = &live->run.zones[i];
 	struct live_zone_run *lzr = &live->zones[i];
+	char words[REASON_SIZE];
 	if (lzr->stage == STAGE_ENDED) {
 		return;
 	}
+	director_end_words(live, i, reason, words, sizeof(words));
 	lzr->stage = STAGE_ENDED;
 	lzr->job = 0;
 	rz->outcome = outcome;
 	rz->played_ms = played_ms;
 	free(rz->reason);
-	rz->reason = reason != NULL ? strdup(reason) : NULL;
+	rz->reason = words[0] != '\0' ? strdup(words) : NULL;
 	live->run.state = run_state(live->run.zones, live->run.n_zones);
-	struct live_zone *lz = director_zone(d, rz->zone);
-	if (lz != NULL) {
-		lz->holder = lz->holder == live ? NULL : lz->holder;
-		lz->playing = lz->playing == live ? NULL : lz->playing;
-	}
+	director_give_back(d, live, i);
 	log_info("run %lld '%s' in zone '%s': %s%s%s", (long long)live->run.id,
 		 live->run.title, rz->zone_name, outcome_name(outcome),
-		 reason != NULL ? ": " : "", reason != NULL ? reason : "");
+		 words[0] != '\0' ? ": " : "", words);
 	director_record(d, live, i);
 	live->changed = true;
 	director_wake_soon(d);
@@ -399,10 +457,11 @@ void director_zone_cut(struct director *d, struct live_run *live, size_t i,
 		       enum outcome end, const char *reason) {
 	struct live_zone_run *lzr = &live->zones[i];
 	if (lzr->stage != STAGE_HANDED && lzr->stage != STAGE_PLAYING) {
+		bool begun = lzr->stage == STAGE_PAUSED;
 		director_withdraw(d, live, i);
 		director_zone_end(d, live, i,
-				  end == OUTCOME_CUT ? OUTCOME_CANCELLED : end, reason,
-				  0);
+				  end == OUTCOME_CUT && !begun ? OUTCOME_CANCELLED : end,
+				  reason, lzr->heard_ms);
 		return;
 	}
 	/* The first reason is the true one; and to cut it again, and wake up for that,
@@ -410,6 +469,7 @@ void director_zone_cut(struct director *d, struct live_run *live, size_t i,
 	if (lzr->reason[0] != '\0') {
 		return;
 	}
+	lzr->yielding = false;
 	lzr->end = end;
 	str_copy(lzr->reason, sizeof(lzr->reason), reason);
 	director_give_back(d, live, i);
@@ -433,40 +493,47 @@ static bool find_job(struct director *d, int64_t job, int64_t zone, struct live_
 	return false;
 }
 
-static void on_started(struct director *d, struct live_run *live, size_t i,
-		       const struct engine_event *event) {
+static void first_started(struct director *d, struct live_run *live, size_t i) {
 	struct run_zone *rz = &live->run.zones[i];
-	live->zones[i].stage = STAGE_PLAYING;
-	live->zones[i].began_ns = event->at_ns;
 	rz->outcome = OUTCOME_PLAYING;
-	rz->started_us = clock_realtime_us_at(event->at_ns);
+	rz->started_us = clock_realtime_us_at(live->zones[i].began_ns);
 	rz->late_ms = (rz->started_us - live->run.due_us) / 1000;
 	live->run.state = run_state(live->run.zones, live->run.n_zones);
-	struct live_zone *lz = director_zone(d, rz->zone);
-	if (lz != NULL) {
-		lz->playing = live;
-	}
 	director_record(d, live, i);
 	live->changed = true;
-	director_tell_zone(d, rz->zone);
+}
+
+static void on_started(struct director *d, struct live_run *live, size_t i,
+		       const struct engine_event *event) {
+	live->zones[i].stage = STAGE_PLAYING;
+	live->zones[i].began_ns = event->at_ns;
+	if (live->run.zones[i].started_us == TIME_NONE) {
+		first_started(d, live, i);
+	} else {
+		director_came_back(d, live, i);
+	}
+	director_tell_zone(d, live->run.zones[i].zone);
 }
 
 static void on_ended(struct director *d, struct live_run *live, size_t i,
 		     const struct engine_event *event) {
 	const struct live_zone_run *lzr = &live->zones[i];
 	int64_t zone = live->run.zones[i].zone;
+	int64_t played_ms = lzr->heard_ms + event->played_ms;
 	if (event->end == ENGINE_END_PLAYED) {
-		director_zone_end(d, live, i, OUTCOME_PLAYED, NULL, event->played_ms);
+		director_not_interrupted(live, i);
+		director_zone_end(d, live, i, OUTCOME_PLAYED, NULL, played_ms);
 	} else if (event->end == ENGINE_END_FAILED) {
-		director_zone_end(d, live, i, OUTCOME_FAILED, event->text,
-				  event->played_ms);
+		director_zone_end(d, live, i, OUTCOME_FAILED, event->text, played_ms);
+	} else if (lzr->yielding) {
+		director_interrupted(d, live, i, event);
 	} else {
-		bool unheard = event->played_ms == 0 && lzr->end == OUTCOME_CUT &&
+		bool unheard = played_ms == 0 && lzr->end == OUTCOME_CUT &&
 			       lzr->stage != STAGE_PLAYING;
 		char reason[sizeof(lzr->reason)];
 		str_copy(reason, sizeof(reason), lzr->reason);
 		director_zone_end(d, live, i, unheard ? OUTCOME_CANCELLED : lzr->end,
-				  reason, event->played_ms);
+				  reason, played_ms);
 	}
 	director_tell_zone(d, zone);
 }

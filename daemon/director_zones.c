@@ -230,7 +230,8 @@ static void zone_remove(struct director *d, int64_t id) {
 		for (size_t i = 0; i < live->run.n_zones; i++) {
 			if (live->run.zones[i].zone == id &&
 			    live->zones[i].stage != STAGE_ENDED) {
-				bool heard = live->zones[i].stage == STAGE_PLAYING;
+				bool heard = live->zones[i].stage == STAGE_PLAYING ||
+					     live->zones[i].stage == STAGE_PAUSED;
 				director_withdraw(d, live, i);
 				director_zone_end(d, live, i,
 						  heard ? OUTCOME_CUT : OUTCOME_CANCELLED,
@@ -266,8 +267,7 @@ static void zone_move(struct director *d, int64_t id) {
 						  "the zone was moved to another output",
 						  played_ms);
 			} else if (stage == STAGE_HANDED) {
-				director_give_back(d, live, i);
-				live->zones[i].stage = STAGE_WAITING;
+				director_wait_again(d, live, i);
 			} else {
 				live->handed = false;
 			}
@@ -298,6 +298,43 @@ void director_zone_changed(struct director *d, int64_t id) {
 	director_wake_soon(d);
 }
 
+static bool plays_in(const struct live_run *live, int64_t zone) {
+	size_t i = live != NULL ? live_run_find(live, zone) : 0;
+	return live != NULL && i < live->run.n_zones &&
+	       live->zones[i].stage == STAGE_PLAYING;
+}
+
+/* What is heard most, as the output says: the one that has the zone; while that has not
+ * begun, what sounds beneath it or fades out before it. */
+static const struct live_run *sounding_in(const struct director *d,
+					  const struct live_zone *lz) {
+	if (plays_in(lz->holder, lz->zone.id)) {
+		return lz->holder;
+	}
+	const struct live_run *live = d->runs;
+	while (live != NULL && !plays_in(live, lz->zone.id)) {
+		live = live->next;
+	}
+	return live;
+}
+
+static void queue_status(const struct director *d, int64_t zone,
+			 struct director_zone_status *ret) {
+	const struct live_run *live = NULL;
+	size_t i = 0;
+	while ((live = director_next_waiting(d, zone, live, &i)) != NULL) {
+		if (ret->waiting++ >= DIRECTOR_QUEUE_MAX) {
+			continue;
+		}
+		struct director_queued *q = &ret->queue[ret->n_queue++];
+		q->run = live->run.id;
+		q->class = live->run.class;
+		q->paused = live->zones[i].stage == STAGE_PAUSED;
+		str_copy(q->title, sizeof(q->title),
+			 live->run.title != NULL ? live->run.title : "");
+	}
+}
+
 void director_zone_status(const struct director *d, int64_t zone,
 			  struct director_zone_status *ret) {
 	*ret = (struct director_zone_status){0};
@@ -305,15 +342,14 @@ void director_zone_status(const struct director *d, int64_t zone,
 	if (lz == NULL) {
 		return;
 	}
-	ret->run = lz->playing != NULL ? lz->playing->run.id : 0;
+	const struct live_run *live = sounding_in(d, lz);
+	ret->run = live != NULL ? live->run.id : 0;
+	if (plays_in(lz->beneath, zone) && lz->beneath != live) {
+		ret->ducked = lz->beneath->run.id;
+	}
 	const struct live_output *lo = find_output(d, lz->zone.output);
 	if (lo != NULL) {
 		str_copy(ret->fault, sizeof(ret->fault), lo->fault);
 	}
-	for (const struct live_run *live = d->runs; live != NULL; live = live->next) {
-		for (size_t i = 0; i < live->run.n_zones; i++) {
-			ret->waiting += live->run.zones[i].zone == zone &&
-					live->zones[i].stage == STAGE_WAITING;
-		}
-	}
+	queue_status(d, zone, ret);
 }

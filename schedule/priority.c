@@ -11,13 +11,22 @@ enum verdict priority_judge(const struct contender *holder,
 	if (holder == NULL) {
 		return VERDICT_PLAY;
 	}
-	return rank(asking->class) > rank(holder->class) ? VERDICT_INTERRUPT
-							 : VERDICT_WAIT;
+	if (rank(asking->class) <= rank(holder->class)) {
+		bool beneath = asking->class == CLASS_BACKGROUND && asking->begun &&
+			       rank(holder->class) == CLASS_NOTICE;
+		return beneath ? VERDICT_BENEATH : VERDICT_WAIT;
+	}
+	bool ducks =
+		holder->class == CLASS_BACKGROUND && rank(asking->class) == CLASS_NOTICE;
+	return ducks ? VERDICT_DUCK : VERDICT_PAUSE;
 }
 
 bool priority_before(const struct contender *a, const struct contender *b) {
 	if (rank(a->class) != rank(b->class)) {
 		return rank(a->class) > rank(b->class);
+	}
+	if (a->begun != b->begun) {
+		return a->begun;
 	}
 	if (a->due_us != b->due_us) {
 		return a->due_us < b->due_us;

@@ -7,16 +7,21 @@
 struct contender {
 	int64_t run;
 	enum run_class class;
-	int64_t due_us; /* among equals the earlier wins, then the lower id */
+	bool begun;     /* it has sounded here; among equals it goes before who has not */
+	int64_t due_us; /* then the earlier wins, then the lower id */
 };
 
+/* What becomes of one that asks for a zone, and of the one that has it. */
 enum verdict {
-	VERDICT_PLAY,      /* nobody is in the way */
-	VERDICT_INTERRUPT, /* takes the zone from the one that has it */
-	VERDICT_WAIT,      /* an equal or a higher one has the zone */
+	VERDICT_PLAY,    /* nobody is in the way */
+	VERDICT_DUCK,    /* takes the zone; who has it goes on softly beneath */
+	VERDICT_PAUSE,   /* takes the zone; who has it falls silent until it is free */
+	VERDICT_BENEATH, /* goes on softly beneath the one that has the zone */
+	VERDICT_WAIT,    /* an equal or a higher one has the zone */
 };
 
-/* holder is NULL where the zone is free. */
+/* A background goes on beneath a notice or a programme, and comes back beneath it where
+ * it was interrupted; it does not begin there. holder is NULL where the zone is free. */
 enum verdict priority_judge(const struct contender *holder,
 			    const struct contender *asking);
 

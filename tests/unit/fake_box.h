@@ -11,6 +11,8 @@ struct fake_box {
 	int64_t now_us;
 	bool trusted;
 	int64_t speech_takes_us; /* how long words need; INT64_MAX: they fail */
+	/* Told what has sounded, where the clock was not set meanwhile; may be NULL. */
+	void (*on_heard)(int64_t zone, int64_t from_us, int64_t to_us);
 	struct store *store;
 	struct faults *faults;
 	struct tz *tz;
@@ -33,11 +35,18 @@ void fake_box_step(struct fake_box *box, int64_t us);
 /* One zone on one output, and an announcement of so many ms of silence (the fake engine
  * plays that long). */
 int64_t fake_box_zone(struct fake_box *box, const char *name, const char *quiet_from_to);
+/* Up to 8 zones on one output: they start as one. */
+void fake_box_zones(struct fake_box *box, int64_t *ret, size_t n);
 int64_t fake_box_announcement(struct fake_box *box, const char *title, int64_t length_ms);
+/* With what becomes of it when it is interrupted; the other one resumes. */
+int64_t fake_box_resuming(struct fake_box *box, const char *title, int64_t length_ms,
+			  enum resume resume, int64_t expires_us);
 int64_t fake_box_schedule(struct fake_box *box, int64_t announcement, int64_t zone,
 			  const char *rule, enum run_class class, int play_within_s);
 int64_t fake_box_push(struct fake_box *box, int64_t announcement, int64_t zone,
 		      enum run_class class, struct error *err);
+int64_t fake_box_push_to(struct fake_box *box, int64_t announcement, const int64_t *zones,
+			 size_t n, enum run_class class, struct error *err);
 /* The newest run's outcome in its first zone; *ret is released by the caller. */
 void fake_box_last_run(struct fake_box *box, struct run *ret);
 size_t fake_box_count_runs(struct fake_box *box);
@@ -48,5 +57,13 @@ size_t fake_box_starts(void);
 size_t fake_box_sounding(void);
 /* From now on the store can read and not write. */
 void fake_box_break_disk(struct fake_box *box, bool broken);
+/* What sounds in a zone now, at most two. */
+#define FAKE_SOUNDS 2
+struct fake_sound {
+	int64_t place_ms; /* where in its job */
+	int64_t left_ms;
+	double gain_db;
+};
+size_t fake_box_heard(int64_t zone, struct fake_sound ret[FAKE_SOUNDS]);
 /* From now on every job in every zone fails with these words; NULL: no more. */
 void fake_box_break_output(const char *words);

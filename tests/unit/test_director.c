@@ -61,33 +61,6 @@ static void a_schedule_plays_on_its_frame(void **state) {
 	assert_int_equal(fake_box_count_runs(box), 2);
 }
 
-static void an_equal_waits_and_a_higher_one_interrupts(void **state) {
-	struct fake_box *box = *state;
-	int64_t zone = fake_box_zone(box, "east", NULL);
-	int64_t music = fake_box_announcement(box, "music", 60000);
-	int64_t notice = fake_box_announcement(box, "notice", 5000);
-	fake_box_push(box, music, zone, CLASS_BACKGROUND, NULL);
-	fake_box_pass(box, 10 * SECOND);
-	assert_true(fake_box_push(box, notice, zone, CLASS_NOTICE, NULL) > 0);
-	fake_box_pass(box, SECOND);
-	assert_int_equal(fake_box_sounding(), 1);
-	AUTO(run_done) struct run cut = {0};
-	assert_int_equal(store_run_get(box->store, 1, &cut, NULL), 0);
-	assert_int_equal(cut.state, OUTCOME_CUT);
-	assert_non_null(strstr(cut.zones[0].reason, "'notice' (notice) came first"));
-	assert_int_equal(cut.zones[0].played_ms, 10200);
-	fake_box_push(box, notice, zone, CLASS_PROGRAMME, NULL);
-	fake_box_pass(box, SECOND);
-	assert_last(box, OUTCOME_PLANNED, NULL);
-	struct director_zone_status status;
-	director_zone_status(box->director, zone, &status);
-	assert_int_equal(status.waiting, 1);
-	assert_int_equal(status.run, 2);
-	fake_box_pass(box, 20 * SECOND);
-	assert_last(box, OUTCOME_PLAYED, NULL);
-	assert_int_equal(fake_box_starts(), 3);
-}
-
 static void the_night_is_quiet(void **state) {
 	struct fake_box *box = *state;
 	int64_t zone = fake_box_zone(box, "east", "22:00-06:00");
@@ -403,11 +376,23 @@ static const struct stall_case stall_cases[] = {
 	{"over the judging", SECOND, CLASS_NOTICE, OUTCOME_PLAYED},
 	{"long", 4 * SECOND, CLASS_NOTICE, OUTCOME_PLAYED},
 	{"over both ends", 7 * SECOND, CLASS_NOTICE, OUTCOME_PLAYED},
-	{"the second is the higher one", SECOND, CLASS_BACKGROUND, OUTCOME_CUT},
+	{"the second is the higher one", SECOND, CLASS_BACKGROUND, OUTCOME_PLAYED},
 };
 
+/* One that is soft beneath it does no harm. */
+static size_t count_loud(int64_t zone) {
+	struct fake_sound sounds[FAKE_SOUNDS];
+	size_t n = fake_box_heard(zone, sounds);
+	size_t loud = 0;
+	for (size_t i = 0; i < n; i++) {
+		loud += sounds[i].gain_db == 0.0;
+	}
+	return loud;
+}
+
 /* Two are due at the same instant in the same zone, the engine has both, and the core
- * cannot say in time who may: one goes on, the other has its turn behind it. */
+ * cannot say in time who may: one goes on, the other has its turn behind it, or is soft
+ * beneath it. */
 static void a_slow_disk_lets_nobody_talk_over_another(void **state) {
 	(void)state;
 	for (size_t i = 0; i < sizeof(stall_cases) / sizeof(stall_cases[0]); i++) {
@@ -422,7 +407,7 @@ static void a_slow_disk_lets_nobody_talk_over_another(void **state) {
 		fake_box_pass(&box, 59500000);
 		fake_box_stall(&box, c->us);
 		fake_box_pass(&box, 300000);
-		assert_true(fake_box_sounding() <= 1);
+		assert_true(count_loud(zone) <= 1);
 		fake_box_pass(&box, MINUTE);
 		for (int64_t id = 1; id <= 2; id++) {
 			AUTO(run_done) struct run run = {0};
@@ -618,11 +603,10 @@ static void long_names_fit_into_the_record(void **state) {
 		int64_t music = fake_box_push(box, news, zone, CLASS_BACKGROUND, NULL);
 		fake_box_pass(box, SECOND);
 		int64_t notice = fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
-		fake_box_pass(box, SECOND);
-		assert_cut(box, music, "\xe5\xb9\xbf");
 		fake_box_pass(box, 5 * MINUTE);
+		assert_cut(box, music, "quiet hours 08:05 to 09:00");
 		assert_cut(box, notice, "quiet hours 08:05 to 09:00");
-		fake_box_pass(box, 24 * HOUR - 5 * MINUTE - 2 * SECOND);
+		fake_box_pass(box, 24 * HOUR - 5 * MINUTE - SECOND);
 	}
 }
 
@@ -643,7 +627,6 @@ int main(void) {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(a_schedule_plays_on_its_frame),
-		CASE(an_equal_waits_and_a_higher_one_interrupts),
 		CASE(the_night_is_quiet),
 		CASE(what_runs_into_the_quiet_is_cut_at_its_edge),
 		CASE(a_waiting_run_does_not_slip_into_the_quiet),

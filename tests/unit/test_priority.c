@@ -9,36 +9,50 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-struct judge_case {
-	enum run_class holder;
-	enum run_class asking;
-	enum verdict verdict;
-};
+#define PAIRS 5
 
-static const struct judge_case judge_cases[] = {
-	{CLASS_BACKGROUND, CLASS_BACKGROUND, VERDICT_WAIT},
-	{CLASS_BACKGROUND, CLASS_NOTICE, VERDICT_INTERRUPT},
-	{CLASS_BACKGROUND, CLASS_PROGRAMME, VERDICT_INTERRUPT},
-	{CLASS_BACKGROUND, CLASS_EMERGENCY, VERDICT_INTERRUPT},
-	{CLASS_NOTICE, CLASS_BACKGROUND, VERDICT_WAIT},
-	{CLASS_NOTICE, CLASS_NOTICE, VERDICT_WAIT},
-	{CLASS_NOTICE, CLASS_PROGRAMME, VERDICT_WAIT},
-	{CLASS_PROGRAMME, CLASS_NOTICE, VERDICT_WAIT},
-	{CLASS_PROGRAMME, CLASS_LIVE, VERDICT_INTERRUPT},
-	{CLASS_LIVE, CLASS_PROGRAMME, VERDICT_WAIT},
-	{CLASS_LIVE, CLASS_EMERGENCY, VERDICT_INTERRUPT},
-	{CLASS_EMERGENCY, CLASS_LIVE, VERDICT_WAIT},
+/* Row: who has the zone. Column: who asks for it. In the order of enum run_class. */
+static const enum verdict fresh[PAIRS][PAIRS] = {
+	[CLASS_BACKGROUND] = {VERDICT_WAIT, VERDICT_DUCK, VERDICT_DUCK, VERDICT_PAUSE,
+			      VERDICT_PAUSE},
+	[CLASS_NOTICE] = {VERDICT_WAIT, VERDICT_WAIT, VERDICT_WAIT, VERDICT_PAUSE,
+			  VERDICT_PAUSE},
+	[CLASS_PROGRAMME] = {VERDICT_WAIT, VERDICT_WAIT, VERDICT_WAIT, VERDICT_PAUSE,
+			     VERDICT_PAUSE},
+	[CLASS_LIVE] = {VERDICT_WAIT, VERDICT_WAIT, VERDICT_WAIT, VERDICT_WAIT,
+			VERDICT_PAUSE},
+	[CLASS_EMERGENCY] = {VERDICT_WAIT, VERDICT_WAIT, VERDICT_WAIT, VERDICT_WAIT,
+			     VERDICT_WAIT},
 };
 
 static void the_higher_class_has_the_zone(void **state) {
 	(void)state;
-	for (size_t i = 0; i < LENGTH(judge_cases); i++) {
-		const struct judge_case *c = &judge_cases[i];
-		/* Neither time nor number matter to the one that has it. */
-		struct contender holder = {.run = 9, .class = c->holder, .due_us = 9};
-		struct contender asking = {.run = 1, .class = c->asking, .due_us = 1};
-		assert_int_equal(priority_judge(&holder, &asking), c->verdict);
-		assert_int_equal(priority_judge(NULL, &asking), VERDICT_PLAY);
+	for (int h = 0; h < PAIRS; h++) {
+		for (int a = 0; a < PAIRS * 2; a++) {
+			bool begun = a >= PAIRS;
+			enum run_class class = (enum run_class)(a % PAIRS);
+			/* Neither time nor number matter to the one that has it. */
+			struct contender holder = {
+				.run = 9, .class = (enum run_class)h, .due_us = 9};
+			struct contender asking = {
+				.run = 1, .class = class, .begun = begun, .due_us = 1};
+			enum verdict wanted = fresh[h][class];
+			/* What was there before comes back where it was. */
+			if (begun && class == CLASS_BACKGROUND &&
+			    (h == CLASS_NOTICE || h == CLASS_PROGRAMME)) {
+				wanted = VERDICT_BENEATH;
+			}
+			if (priority_judge(&holder, &asking) != wanted) {
+				fail_msg("%s has it, %s asks%s: %d",
+					 run_class_name(holder.class),
+					 run_class_name(class),
+					 begun ? " to come back" : "",
+					 priority_judge(&holder, &asking));
+			}
+			holder.begun = true;
+			assert_int_equal(priority_judge(&holder, &asking), wanted);
+			assert_int_equal(priority_judge(NULL, &asking), VERDICT_PLAY);
+		}
 	}
 }
 
@@ -47,9 +61,12 @@ static void a_queue_has_an_order(void **state) {
 	static const struct contender in_order[] = {
 		{.run = 7, .class = CLASS_EMERGENCY, .due_us = 900},
 		{.run = 6, .class = CLASS_LIVE, .due_us = 800},
+		{.run = 8, .class = CLASS_NOTICE, .begun = true, .due_us = 950},
+		{.run = 9, .class = CLASS_PROGRAMME, .begun = true, .due_us = 960},
 		{.run = 3, .class = CLASS_PROGRAMME, .due_us = 100},
 		{.run = 4, .class = CLASS_NOTICE, .due_us = 100},
 		{.run = 2, .class = CLASS_NOTICE, .due_us = 200},
+		{.run = 5, .class = CLASS_BACKGROUND, .begun = true, .due_us = 2},
 		{.run = 1, .class = CLASS_BACKGROUND, .due_us = 1},
 	};
 	for (size_t i = 0; i < LENGTH(in_order); i++) {
