@@ -36,7 +36,8 @@ static int wait_for_run(struct client *c, int64_t id, struct reply *ret,
 			return rc;
 		}
 		const char *state = json_text(reply.json, "state");
-		if (strcmp(state, "planned") != 0 && strcmp(state, "playing") != 0) {
+		if (strcmp(state, "planned") != 0 && strcmp(state, "playing") != 0 &&
+		    strcmp(state, "paused") != 0) {
 			*ret = reply;
 			reply = (struct reply){0};
 			return 0;

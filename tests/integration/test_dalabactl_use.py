@@ -335,12 +335,12 @@ def zone_end(outcome, reason=None):
 def test_wait_stays_to_the_end(box, state, code):
     box.routes["POST /runs"] = (201, {"id": 7, "state": "planned"})
     box.routes["GET /runs/7"] = [(200, {"id": 7, "state": s, "zones": [zone_end(s, "the card is gone")]})
-                                 for s in ("planned", "playing", state)]
+                                 for s in ("planned", "playing", "paused", "playing", state)]
     end = ctl("say", "开会", "--zone", "东村", "--wait", "--title", "通知", socket=box.socket)
     assert end.returncode == code
     assert end.stdout == "7\n"
     assert json.loads(box.asked("POST", "/runs")[0][3]) == {"text": "开会", "zones": [1], "title": "通知"}
-    assert len(box.asked("GET", "/runs/7")) == 3
+    assert len(box.asked("GET", "/runs/7")) == 5
     if code:
         assert f"zone '东村': {state}: the card is gone" in end.stderr
     end = ctl("say", "开会", "--zone", "东村", "--wait", "--json", socket=box.socket)
