@@ -5,6 +5,44 @@
 #include <stdio.h>
 #include <string.h>
 
+/* "12", "12 over 9": what sounds, and what sounds softly beneath it. */
+static void cell_run(struct table *t, const json_t *zone) {
+	long long run = (long long)json_number(zone, "run");
+	long long ducked = (long long)json_number(zone, "ducked");
+	if (run == 0) {
+		table_cell(t, "-");
+	} else if (ducked == 0) {
+		table_cellf(t, "%lld", run);
+	} else {
+		table_cellf(t, "%lld over %lld", run, ducked);
+	}
+}
+
+/* "14 paused, 15": who waits, in order; "+3" are not listed. */
+static void cell_queue(struct table *t, const json_t *zone) {
+	AUTO(str_done) struct str text = STR_INIT;
+	const json_t *queue = json_object_get(zone, "queue");
+	size_t i;
+	json_t *item;
+	json_array_foreach(queue, i, item) {
+		const char *comma = i > 0 ? ", " : "";
+		bool paused = json_is_true(json_object_get(item, "paused"));
+		if (json_number(item, "run") != 0) {
+			t->failed |= str_printf(&text, "%s%lld", comma,
+						(long long)json_number(item, "run")) < 0;
+		} else {
+			t->failed |= str_printf(&text, "%s'%s'", comma,
+						json_text(item, "title")) < 0;
+		}
+		t->failed |= paused && str_append(&text, " paused") < 0;
+	}
+	int64_t more = json_number(zone, "waiting") - (int64_t)json_array_size(queue);
+	if (more > 0) {
+		t->failed |= str_printf(&text, ", +%lld", (long long)more) < 0;
+	}
+	table_cell(t, text.data != NULL ? text.data : "-");
+}
+
 int dalabactl_status(struct client *c, const struct args *args, struct error *err) {
 	AUTO(reply_done) struct reply reply = {0};
 	int rc = client_call(c, "GET", "/status", NULL, &reply, err);
@@ -22,24 +60,21 @@ int dalabactl_status(struct client *c, const struct args *args, struct error *er
 	       json_text(clock, "reason")[0] != '\0' ? ": " : "",
 	       json_text(clock, "reason"));
 	AUTO(table_done) struct table t;
-	table_init(&t, "ID|ZONE|STATE|RUN|LEVEL|FAULT");
+	table_init(&t, "ID|ZONE|STATE|RUN|LEVEL|QUEUE|FAULT");
 	size_t i;
 	json_t *zone;
 	json_array_foreach(json_object_get(reply.json, "zones"), i, zone) {
 		table_cellf(&t, "%lld", (long long)json_number(zone, "id"));
 		table_cell(&t, json_text(zone, "name"));
 		table_cell(&t, json_text(zone, "state"));
-		if (json_number(zone, "run") != 0) {
-			table_cellf(&t, "%lld", (long long)json_number(zone, "run"));
-		} else {
-			table_cell(&t, "-");
-		}
+		cell_run(&t, zone);
 		const json_t *level = json_object_get(zone, "level_db");
 		if (json_is_number(level) && json_number_value(level) > -120) {
 			table_cellf(&t, "%.0f dB", json_number_value(level));
 		} else {
 			table_cell(&t, "-");
 		}
+		cell_queue(&t, zone);
 		table_cell(&t, json_text(zone, "fault"));
 	}
 	rc = table_print(&t, err);

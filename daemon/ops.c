@@ -16,14 +16,27 @@ static void op_clock(void *ctx, struct admin_clock *ret) {
 	str_copy(ret->reason, sizeof(ret->reason), verdict.reason);
 }
 
+_Static_assert(DIRECTOR_QUEUE_MAX <= ADMIN_QUEUE_MAX, "the queue finds room");
+
 static void op_zone_status(void *ctx, int64_t zone, struct admin_zone_status *ret) {
 	struct ops_context *c = ctx;
 	struct director_zone_status status;
 	director_zone_status(c->director, zone, &status);
 	/* A run that could not be recorded has no id to show. */
-	*ret = (struct admin_zone_status){.run = status.run > 0 ? status.run : 0,
-					  .waiting = status.waiting,
-					  .level_db = -120.0};
+	*ret = (struct admin_zone_status){
+		.run = status.run > 0 ? status.run : 0,
+		.ducked = status.ducked > 0 ? status.ducked : 0,
+		.waiting = status.waiting,
+		.n_queue = status.n_queue,
+		.level_db = -120.0,
+	};
+	for (size_t i = 0; i < status.n_queue; i++) {
+		const struct director_queued *q = &status.queue[i];
+		ret->queue[i].run = q->run > 0 ? q->run : 0;
+		ret->queue[i].class = q->class;
+		ret->queue[i].paused = q->paused;
+		str_copy(ret->queue[i].title, sizeof(ret->queue[i].title), q->title);
+	}
 	str_copy(ret->fault, sizeof(ret->fault), status.fault);
 	ret->state = status.fault[0] != '\0' ? ADMIN_ZONE_FAULT
 		     : status.run != 0       ? ADMIN_ZONE_PLAYING

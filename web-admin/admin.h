@@ -23,14 +23,27 @@ enum admin_zone_state {
 	ADMIN_ZONE_MUTED
 };
 
+#define ADMIN_QUEUE_MAX 16
+
+/* One that waits for a zone, or was interrupted there. */
+struct admin_queued {
+	int64_t run; /* 0: it could not be recorded */
+	enum run_class class;
+	bool paused; /* it has begun and will come back */
+	char title[100];
+};
+
 /* What only the daemon knows about a zone right now (what the output thread says it
  * writes). */
 struct admin_zone_status {
 	enum admin_zone_state state;
 	int64_t run;     /* 0: none */
+	int64_t ducked;  /* a background that sounds softly beneath it; 0: none */
 	char fault[256]; /* "" where none */
 	double level_db; /* RMS, dBFS, -120 where silent */
 	size_t waiting;  /* runs in its queue */
+	struct admin_queued queue[ADMIN_QUEUE_MAX]; /* the first of them, in order */
+	size_t n_queue;
 };
 
 struct admin_fault {

@@ -52,14 +52,30 @@ static const char *zone_state_name(enum admin_zone_state state) {
 	return names[state];
 }
 
+static json_t *render_queue(const struct admin_zone_status *status) {
+	json_t *queue = json_array();
+	for (size_t i = 0; i < status->n_queue; i++) {
+		const struct admin_queued *q = &status->queue[i];
+		json_t *item = json_pack("{s:o, s:s, s:s, s:b}", "run", render_id(q->run),
+					 "title", q->title, "class",
+					 run_class_name(q->class), "paused", q->paused);
+		if (json_array_append_new(queue, item) < 0) {
+			json_decref(queue);
+			return NULL;
+		}
+	}
+	return queue;
+}
+
 json_t *render_zone_status(const struct zone *zone,
 			   const struct admin_zone_status *status) {
-	return json_pack("{s:I, s:s, s:s, s:o, s:s?, s:f, s:I}", "id",
+	return json_pack("{s:I, s:s, s:s, s:o, s:o, s:s?, s:f, s:I, s:o}", "id",
 			 (json_int_t)zone->id, "name", zone->name, "state",
 			 zone_state_name(status->state), "run", render_id(status->run),
-			 "fault", status->fault[0] != '\0' ? status->fault : NULL,
-			 "level_db", status->level_db, "waiting",
-			 (json_int_t)status->waiting);
+			 "ducked", render_id(status->ducked), "fault",
+			 status->fault[0] != '\0' ? status->fault : NULL, "level_db",
+			 status->level_db, "waiting", (json_int_t)status->waiting,
+			 "queue", render_queue(status));
 }
 
 json_t *render_fault(const struct tz *tz, const struct admin_fault *fault) {

@@ -753,9 +753,10 @@ def test_status(house):
     assert now.utcoffset() == datetime.timedelta(hours=8)
     long = house.upload(7, seconds=20)["id"]
     run = api.post("/runs", {"clip": long, "zones": [house.zone]})["id"]
-    api.post("/runs", {"clip": long, "zones": [house.zone]})
+    second = api.post("/runs", {"clip": long, "title": "second", "zones": [house.zone], "class": "programme"})["id"]
     loud = house.box.wait_for(lambda: (z := house.box.zone_status(house.zone))["level_db"] > -60 and z, 10, "sound")
     assert (loud["state"], loud["run"], loud["waiting"]) == ("playing", run, 1)
+    assert loud["queue"] == [{"run": second, "title": "second", "class": "programme", "paused": False}]
     assert house.box.zone_status(house.other)["level_db"] == -120
     assert api.post("/stop") == {"stopped": 2}
 

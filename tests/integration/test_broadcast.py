@@ -1,16 +1,19 @@
 """A broadcast from upload to horn, on cards that keep their own time: the right zone, the right
 sound, the right instant, silence everywhere else, and a record that says so."""
 
+import contextlib
 import datetime
 import hashlib
+import sqlite3
 import time
 
 import numpy as np
 import pytest
+import scipy.signal
 
 from conftest import Village
 from rig import daemon, sound
-from rig.capture import Capture
+from rig.capture import Capture, compare
 from rig.daemon import monotonic_ns, outcome
 
 ON_TIME_NS = 20e6
@@ -245,24 +248,127 @@ def test_equals_wait_for_each_other(village):
     assert -1e6 < gap_ns < 500e6
 
 
-def test_higher_class_interrupts(village):
-    low, low_sound = village.clip(6.0, seed=91)
-    high, high_sound = village.clip(1.0, seed=92)
-    quiet = village.announcement(low, "music", resume="drop")
-    a = village.push([village.left, village.right], announcement=quiet, **{"class": "background"})
-    village.box.wait_run(a, states=("playing",))
-    time.sleep(0.5)
-    b = village.push([village.left], clip=high["id"])
-    assert village.box.wait_run(b)["state"] == "played"
+DUCK = 10 ** (-18 / 20)
+
+
+def test_background_goes_on_softly_beneath_a_notice(make_box, cards, folder):
+    """Music in three zones, a notice over it in two: 18 dB softer there, back afterwards, and not
+    a sample else where there is no notice."""
+    card = cards.add("wall", channels=4)
+    box = make_box().start()
+    helper = Village.__new__(Village)
+    helper.box, helper.api, helper.folder, helper.card = box, box.api, folder, card
+    out = box.output(card.pcm, channels=4)
+    zones = [box.zone(f"zone {i}", out, [i]) for i in range(3)]
+    music, music_sound = helper.clip(8.0, seed=91)
+    notice, notice_sound = helper.clip(2.0, seed=92)
+    a = helper.push(zones, announcement=helper.announcement(music, "music"), **{"class": "background"})
+    box.wait_run(a, states=("playing",))
+    time.sleep(1.5)
+    b = helper.push(zones[:2], announcement=helper.announcement(notice, "notice"))
+    box.wait_run(b, states=("playing",))
+    status = box.zone_status(zones[0])
+    assert (status["state"], status["run"], status["ducked"], status["queue"]) == ("playing", b, a, [])
+    beside = box.zone_status(zones[2])
+    assert (beside["run"], beside["ducked"]) == (a, None)
+    assert box.wait_run(b)["state"] == "played"
+    run = box.wait_run(a)
+    for zone in zones:
+        row = outcome(run, zone)
+        assert row["outcome"] == "played" and abs(row["played_ms"] - 8000) <= 25, row
+    assert not outcome(run, zones[2])["reason"]
+    assert "softer under 'notice' (notice) for 2" in outcome(run, zones[0])["reason"], run
+    box.close()
+
+    got = Capture(card.capture)
+    assert got.find(music_sound, sound.RATE, 2).snr_db >= 60, "the zone without is not touched"
+    assert got.loudest(3) <= DITHER_LSB
+    start_ns, whole = got.timeline(2)
+    for channel in (0, 1):
+        _, line = got.timeline(channel)
+        begin = round((got.find(notice_sound, sound.RATE, channel).time_ns - start_ns) * 48e-6)
+        end = begin + len(notice_sound)
+        settled = int(0.1 * sound.RATE)  # the way down takes 50 ms where the notice begins at once
+        rest = line - DUCK * whole
+        snr, _, gain = compare(rest, notice_sound, begin, edge=settled)
+        assert snr >= 50, f"notice and music 18 dB below it: {snr:.1f} dB"
+        inside = slice(begin + settled, end - settled)
+        beneath = line[inside] - gain * notice_sound[settled:-settled]
+        softer = np.dot(beneath, whole[inside]) / np.dot(whole[inside], whole[inside])
+        assert abs(20 * np.log10(softer) + 18) < 0.1, softer
+        apart = np.abs(line - whole) * 2**15
+        assert apart[: begin - settled].max() <= 2 * DITHER_LSB, "as before"
+        assert apart[end + sound.RATE // 2 :].max() <= 2 * DITHER_LSB, "up again"
+        assert apart[begin:end].max() > 100
+
+
+def raise_class(box, run, name):
+    """Makes a live call of a planned run: the API has no source of those yet."""
+    box.stop()
+    with contextlib.closing(sqlite3.connect(box.data_dir / "dalaba.db")) as db, db:
+        db.execute("UPDATE run SET class = ? WHERE id = ?", (name, run))
+    box.start()
+
+
+@pytest.mark.parametrize("resume", ["resume", "restart", "drop"])
+def test_higher_class_pauses(village, resume):
+    """A call over a programme in one of its two zones: silent there, three seconds back or from
+    the start again afterwards, and not a sample else in the other."""
+    low, low_sound = village.clip(12.0, seed=93)
+    high, high_sound = village.clip(2.0, seed=94)
+    due = datetime.datetime.now(daemon.ZONE) + datetime.timedelta(seconds=12)
+    call = village.api.post(
+        "/runs", {"announcement": village.announcement(high, "call"), "zones": [village.left],
+                  "at": due.isoformat(), "class": "notice"},
+    )["id"]  # fmt: skip
+    raise_class(village.box, call, "live")
+    news = village.announcement(low, "news", resume=resume)
+    time.sleep(max(0, (due - datetime.datetime.now(daemon.ZONE)).total_seconds() - 5))
+    a = village.push([village.left, village.right], announcement=news)
+    village.box.wait_run(call, states=("playing",))
+    by = "interrupted by 'call' (live)"
+    words = {"resume": " for 2", "restart": " for 2", "drop": ", not resumed"}
+    if resume == "drop":
+        paused = outcome(village.box.wait_run(a), village.left)
+        assert paused["outcome"] == "cut" and paused["reason"] == by + words["drop"], paused
+    else:
+        paused = village.box.wait_for(
+            lambda: (row := outcome(village.box.run(a), village.left))["outcome"] == "paused" and row, 5, "a pause"
+        )
+        assert paused["reason"] == by and village.box.run(a)["state"] == "playing"
+        queue = village.box.zone_status(village.left)["queue"]
+        assert queue == [{"run": a, "title": "news", "class": "notice", "paused": True}]
     run = village.box.wait_run(a)
     row = outcome(run, village.left)
-    assert row["outcome"] == "cut" and "notice" in row["reason"], row
-    assert outcome(run, village.right)["outcome"] == "played"
+    assert row["reason"].startswith(by + words[resume]), row
+    check_played(run, village.right, low)
     village.box.close()
+
     got = Capture(village.card.capture)
     assert got.find(low_sound, sound.RATE, 1).snr_db >= 60, "the other zone is not touched"
-    faded = sound.RATE // 4  # what is interrupted fades beneath it for 200 ms
-    assert got.find(high_sound[faded:], sound.RATE, 0).snr_db >= 60
+    faded = sound.RATE // 4  # what is interrupted fades out before
+    call_match = got.find(high_sound[faded:], sound.RATE, 0)
+    assert call_match.snr_db >= 60
+    if resume == "drop":
+        return
+    start_ns, left = got.timeline(0)
+    _, right = got.timeline(1)
+    over = round((call_match.time_ns - start_ns) * 48e-6) + len(high_sound) - faded
+    first = over + sound.RATE  # it has risen by then
+    at = int(np.argmax(scipy.signal.oaconvolve(right, left[first : first + sound.RATE][::-1], mode="valid")))
+    n = 2 * sound.RATE
+    apart = np.abs(left[first : first + n] - right[at : at + n]) * 2**15
+    assert apart.max() <= 2 * DITHER_LSB, "the very samples of the other zone"
+    # The silence between the two is short; where it ends is where the sound is taken up.
+    quiet = np.flatnonzero(np.abs(left[over : over + sound.RATE // 4]) * 2**15 > DITHER_LSB)
+    back = over + quiet[0]
+    assert back - over < 0.2 * sound.RATE, "soon after the end of the call"
+    began = round((got.find(low_sound, sound.RATE, 1).time_ns - start_ns) * 48e-6)
+    place_ms = (at - (first - back) - began) / 48
+    wanted_ms = paused["played_ms"] - 3000 if resume == "resume" else 0
+    assert abs(place_ms - wanted_ms) <= 25, (place_ms, wanted_ms)
+    assert row["outcome"] == "played"
+    assert abs(row["played_ms"] - (paused["played_ms"] + 12000 - wanted_ms)) <= 40, row
 
 
 def test_quiet_hours(village):

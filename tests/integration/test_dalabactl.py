@@ -52,6 +52,29 @@ def test_zones_and_status(town):
     assert [z["name"] for z in status["zones"]] == ["东村大喇叭", "West"]
 
 
+def test_status_tells_who_waits(town, folder):
+    long = town.clip(sound.write_wav(folder / "long.wav", sound.noise(20.0, 6)))["id"]
+    west = [z["id"] for z in town.api.all("/zones") if z["name"] == "West"]
+
+    def push(kind):
+        return town.api.post("/runs", {"clip": long, "zones": west, "class": kind})["id"]
+
+    music = push("background")
+    town.wait_run(music, states=("playing",))
+    notice = push("notice")
+    town.wait_run(notice, states=("playing",))
+    waiting = [push("programme"), push("background"), push("notice")]
+    out, _ = ctl(town, "status")
+    head, *rows = out.splitlines()[1:]
+    assert head.split() == ["ID", "ZONE", "STATE", "RUN", "LEVEL", "QUEUE", "FAULT"]
+    (row,) = [r for r in rows if "West" in r]
+    assert f"{notice} over {music} " in row
+    assert f" {waiting[0]}, {waiting[2]}, {waiting[1]}" in row
+    (row,) = [r for r in rows if "东村大喇叭" in r]
+    assert "idle" in row
+    town.api.post("/stop")
+
+
 def test_play_wait_and_the_record(town, recording):
     out, _ = ctl(town, "play", recording, "--zone", "东村大喇叭", "--wait")
     run = town.run(int(out))
