@@ -91,6 +91,7 @@ struct live_zone {
 	struct zone zone;
 	struct live_run *holder;  /* who may sound; NULL */
 	struct live_run *beneath; /* a background that sounds softly beneath it; NULL */
+	bool wanted;              /* while the queues are looked at: somebody waits */
 };
 
 struct live_output {
@@ -145,9 +146,9 @@ void director_hand_over(struct director *d, struct live_run *live);
  * engine is full they wait. */
 bool director_submit(struct director *d, struct live_run *live, enum stage stage,
 		     int64_t start_ns);
+/* It sounds in zone i no more: neither as the one that has it nor beneath. */
+void director_leave_zone(struct director *d, const struct live_run *live, size_t i);
 void director_withdraw(struct director *d, struct live_run *live, size_t i);
-/* Its zone i is free for others, where it was its own. */
-void director_give_back(struct director *d, const struct live_run *live, size_t i);
 /* Handed, and yet not begun: it waits again, or stays interrupted. */
 void director_wait_again(struct director *d, struct live_run *live, size_t i);
 void director_take_back(struct director *d, struct live_run *live);
@@ -191,7 +192,7 @@ void director_interrupt(struct director *d, struct live_run *live, size_t i,
  * or ends. */
 void director_interrupted(struct director *d, struct live_run *live, size_t i,
 			  const struct engine_event *event);
-/* It ended, or was taken back, before it had made way. */
+/* It came to its end before it had made way. */
 void director_not_interrupted(struct live_run *live, size_t i);
 /* It sounds again. */
 void director_came_back(struct director *d, struct live_run *live, size_t i);

@@ -212,12 +212,38 @@ struct live_run *director_next_waiting(const struct director *d, int64_t zone,
 	return best;
 }
 
+/* Mostly nobody waits anywhere, and runs that are to come may be many. */
+static bool mark_wanted(struct director *d) {
+	bool any = false;
+	for (const struct live_run *live = d->runs; live != NULL; live = live->next) {
+		for (size_t i = 0; live->judged && i < live->run.n_zones; i++) {
+			enum stage stage = live->zones[i].stage;
+			struct live_zone *lz = NULL;
+			if (stage == STAGE_WAITING || stage == STAGE_PAUSED) {
+				lz = director_zone(d, live->run.zones[i].zone);
+			}
+			if (lz != NULL) {
+				lz->wanted = true;
+				any = true;
+			}
+		}
+	}
+	return any;
+}
+
 void director_pump(struct director *d) {
 	int64_t now_us = director_now(d);
+	if (!mark_wanted(d)) {
+		return;
+	}
 	for (size_t z = 0; z < d->n_zones; z++) {
 		struct live_run *live = NULL;
 		int64_t zone = d->zones[z]->zone.id;
 		size_t i = 0;
+		if (!d->zones[z]->wanted) {
+			continue;
+		}
+		d->zones[z]->wanted = false;
 		while ((live = director_next_waiting(d, zone, live, &i)) != NULL) {
 			judge_zone(d, live, i, now_us);
 		}

@@ -137,7 +137,7 @@ static void turn(struct director *d, struct live_run *live, size_t i,
 void director_interrupt(struct director *d, struct live_run *live, size_t i,
 			const struct live_run *by) {
 	struct live_zone_run *lzr = &live->zones[i];
-	director_give_back(d, live, i);
+	director_leave_zone(d, live, i);
 	disturb_over(&lzr->ducked);
 	disturb(&lzr->paused, by);
 	lzr->yielding = true;

@@ -325,7 +325,7 @@ static bool has_unsubmitted(const struct live_run *live, enum stage stage) {
 	return false;
 }
 
-void director_give_back(struct director *d, const struct live_run *live, size_t i) {
+void director_leave_zone(struct director *d, const struct live_run *live, size_t i) {
 	struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
 	if (lz != NULL) {
 		lz->holder = lz->holder == live ? NULL : lz->holder;
@@ -335,7 +335,7 @@ void director_give_back(struct director *d, const struct live_run *live, size_t 
 
 void director_wait_again(struct director *d, struct live_run *live, size_t i) {
 	struct live_zone_run *lzr = &live->zones[i];
-	director_give_back(d, live, i);
+	director_leave_zone(d, live, i);
 	lzr->stage = lzr->paused.since_ns != 0 ? STAGE_PAUSED : STAGE_WAITING;
 }
 
@@ -352,7 +352,7 @@ static void not_submitted(struct director *d, struct live_run *live, enum stage 
 					  lzr->heard_ms);
 		} else if (stage == STAGE_HANDED) {
 			/* One not judged yet is tried again then. */
-			director_give_back(d, live, i);
+			director_leave_zone(d, live, i);
 			lzr->stage =
 				lzr->paused.since_ns != 0 ? STAGE_PAUSED : STAGE_WAITING;
 		}
@@ -420,8 +420,10 @@ void director_take_back(struct director *d, struct live_run *live) {
 			continue;
 		}
 		director_withdraw(d, live, i);
-		director_give_back(d, live, i);
-		director_not_interrupted(live, i);
+		director_leave_zone(d, live, i);
+		lzr->yielding = false;
+		lzr->paused = (struct disturbed){0};
+		lzr->ducked = (struct disturbed){0};
 		lzr->stage = STAGE_PLANNED;
 	}
 	live->handed = false;
@@ -444,7 +446,7 @@ void director_zone_end(struct director *d, struct live_run *live, size_t i,
 	free(rz->reason);
 	rz->reason = words[0] != '\0' ? strdup(words) : NULL;
 	live->run.state = run_state(live->run.zones, live->run.n_zones);
-	director_give_back(d, live, i);
+	director_leave_zone(d, live, i);
 	log_info("run %lld '%s' in zone '%s': %s%s%s", (long long)live->run.id,
 		 live->run.title, rz->zone_name, outcome_name(outcome),
 		 words[0] != '\0' ? ": " : "", words);
@@ -472,7 +474,7 @@ void director_zone_cut(struct director *d, struct live_run *live, size_t i,
 	lzr->yielding = false;
 	lzr->end = end;
 	str_copy(lzr->reason, sizeof(lzr->reason), reason);
-	director_give_back(d, live, i);
+	director_leave_zone(d, live, i);
 	engine_stop(d->config.engine, lzr->job, live->run.zones[i].zone, RAMP_MS);
 	director_wake_soon(d);
 }

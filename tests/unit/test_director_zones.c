@@ -349,6 +349,26 @@ static void what_was_not_heard_was_not_interrupted(void **state) {
 	assert_row(box, 1, zone, OUTCOME_PLAYED, "", 10000);
 }
 
+/* Beneath a notice before its own first frame, and then its time lies ahead again. */
+static void a_step_leaves_nobody_beneath(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t music = fake_box_announcement(box, "music", 60000);
+	int64_t news = fake_box_announcement(box, "news", 5000);
+	fake_box_schedule(box, music, zone, "1 8 * * *", CLASS_BACKGROUND, 0);
+	fake_box_pass(box, MINUTE - SECOND / 10);
+	push(box, news, &zone, 1, CLASS_NOTICE);
+	fake_box_pass(box, SECOND / 20);
+	assert_heard(zone, 50, -1);
+	fake_box_step(box, -10 * SECOND);
+	fake_box_pass(box, 10 * SECOND);
+	assert_heard(zone, -1, -1);
+	fake_box_pass(box, SECOND);
+	assert_heard(zone, 950, -1);
+	fake_box_pass(box, 2 * MINUTE);
+	assert_row(box, 1, zone, OUTCOME_PLAYED, "", 60000);
+}
+
 /* Its zone is taken when it is judged, and free again just before its time. */
 static void nothing_begins_before_its_time(void **state) {
 	struct fake_box *box = *state;
@@ -495,6 +515,7 @@ int main(void) {
 		CASE(what_waits_below_comes_back_after_all_above),
 		CASE(interrupted_again_and_again),
 		CASE(the_queue_is_shown_in_its_order),
+		CASE(a_step_leaves_nobody_beneath),
 		CASE(nothing_begins_before_its_time),
 		CASE(what_was_not_heard_was_not_interrupted),
 		cmocka_unit_test(what_is_paused_may_end_there),
