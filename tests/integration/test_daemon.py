@@ -126,6 +126,39 @@ def test_a_reload_takes_the_voice_and_tells_of_the_rest(make_box):
     assert box.tcp().get("/healthz")
 
 
+def test_systemd_is_told(make_box, folder):
+    """READY, the watchdog's food, RELOADING and STOPPING, as Type=notify and WatchdogSec= want them."""
+    box = make_box()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(folder / "notify"))
+        manager.settimeout(20)
+        box.env = {**box.env, "NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "1000000"}
+        box.start()
+
+        def told(word):
+            said = []
+            while word not in said:
+                said += manager.recv(4096).decode().splitlines()
+            return said
+
+        told("READY=1")
+        for _ in range(3):
+            told("WATCHDOG=1")
+        box.process.send_signal(signal.SIGHUP)
+        assert any(line.startswith("MONOTONIC_USEC=") for line in told("RELOADING=1") + told("READY=1"))
+        box.process.send_signal(signal.SIGSTOP)
+        manager.settimeout(0.2)
+        with pytest.raises(TimeoutError):  # what was said before it was stopped, then nothing
+            while True:
+                told("WATCHDOG=1")
+        manager.settimeout(20)
+        box.process.send_signal(signal.SIGCONT)
+        told("WATCHDOG=1")
+        box.process.send_signal(signal.SIGTERM)
+        told("STOPPING=1")
+        assert box.wait_exit(5) == 0
+
+
 def test_stops_on_sigint_too(make_box):
     box = make_box().start()
     box.process.send_signal(signal.SIGINT)
