@@ -174,22 +174,15 @@ static void on_engine_events(void *arg, int fd, uint32_t events) {
 	(void)events;
 	struct director *d = arg;
 	struct engine_event event;
-	struct error err = {0};
-	bool joined = store_begin(d->config.store, &err) >= 0;
+	bool begun = director_begin(d);
 	/* Where the core was held up, what begins now was not judged yet. */
 	if (d->started && !d->held) {
 		act_on_runs(d, director_now(d));
 	}
-	d->in_commit = joined;
 	while (engine_next_event(d->config.engine, &event) > 0) {
 		director_on_engine_event(d, &event);
 	}
-	d->in_commit = false;
-	if (joined) {
-		int rc = store_commit(d->config.store, &err);
-		director_store_result(d, rc, &err);
-		director_committed(d, rc >= 0);
-	}
+	director_commit(d, begun);
 	director_wake(d);
 }
 
@@ -517,7 +510,9 @@ int director_stop_run(struct director *d, int64_t run, const char *author,
 	str_format(reason, sizeof(reason), "stopped by %s", author);
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		if (live->run.id == run && !live_run_ended(live)) {
+			bool begun = director_begin(d);
 			stop_in(d, live, NULL, reason);
+			director_commit(d, begun);
 			return 0;
 		}
 	}
@@ -532,10 +527,12 @@ int director_stop_zones(struct director *d, const struct ids *zones, const char 
 	char reason[256];
 	str_format(reason, sizeof(reason), "stopped by %s", author);
 	int n = 0;
+	bool begun = director_begin(d);
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		if (live->judged) {
 			n += stop_in(d, live, zones, reason);
 		}
 	}
+	director_commit(d, begun);
 	return n;
 }

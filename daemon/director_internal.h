@@ -42,7 +42,7 @@ enum stage {
 /* Whether what became of it is in the database. */
 enum record {
 	RECORD_WRITTEN,
-	RECORD_IN_COMMIT, /* of the transaction of these events */
+	RECORD_IN_COMMIT, /* of the open transaction */
 	RECORD_OWED,      /* the disk did not take it */
 };
 
@@ -116,7 +116,7 @@ struct director {
 	struct loop_source *engine_events;
 	bool started;
 	bool held;               /* the clock is not trusted */
-	bool in_commit;          /* the events' transaction is open */
+	bool in_commit;          /* between director_begin and its end */
 	int64_t record_again_ns; /* what is owed is not tried before */
 };
 
@@ -165,8 +165,10 @@ void director_unwrite(struct director *d);
 /* director_record.c */
 /* Writes that zone i plays, is paused, or how it ended, or notes that this is owed. */
 void director_record(struct director *d, struct live_run *live, size_t i);
-/* The events' transaction is over. */
-void director_committed(struct director *d, bool done);
+/* Several of these in one transaction, and one wait for the disk. False where another is
+ * open: then they are a part of that. */
+bool director_begin(struct director *d);
+void director_commit(struct director *d, bool begun);
 /* Of an ended run: tries to write what is owed; true where something still is. */
 bool director_record_owed(struct director *d, struct live_run *live);
 void director_store_result(struct director *d, int rc, const struct error *err);

@@ -82,12 +82,25 @@ void director_record(struct director *d, struct live_run *live, size_t i) {
 	}
 }
 
-void director_committed(struct director *d, bool done) {
+bool director_begin(struct director *d) {
+	struct error err = {0};
+	d->in_commit = store_begin(d->config.store, &err) >= 0;
+	return d->in_commit;
+}
+
+void director_commit(struct director *d, bool begun) {
+	if (!begun) {
+		return;
+	}
+	struct error err = {0};
+	int rc = store_commit(d->config.store, &err);
+	d->in_commit = false;
+	director_store_result(d, rc, &err);
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		for (size_t i = 0; i < live->run.n_zones; i++) {
 			if (live->zones[i].record == RECORD_IN_COMMIT) {
 				live->zones[i].record =
-					done ? RECORD_WRITTEN : RECORD_OWED;
+					rc >= 0 ? RECORD_WRITTEN : RECORD_OWED;
 			}
 		}
 	}

@@ -359,6 +359,16 @@ size_t fake_box_sounding(void) {
 	return n;
 }
 
+static int count_commit(void *commits) {
+	++*(size_t *)commits;
+	return 0;
+}
+
+void fake_box_count_commits(struct fake_box *box, size_t *ret) {
+	*ret = 0;
+	(void)sqlite3_commit_hook(box->store->db, count_commit, ret);
+}
+
 void fake_box_break_disk(struct fake_box *box, bool broken_now) {
 	assert_int_equal(sqlite3_exec(box->store->db,
 				      broken_now ? "PRAGMA query_only = ON"

@@ -55,6 +55,8 @@ size_t fake_box_count_runs(struct fake_box *box);
  * now, or fade out. */
 size_t fake_box_starts(void);
 size_t fake_box_sounding(void);
+/* From now on *ret counts what waits for the disk. */
+void fake_box_count_commits(struct fake_box *box, size_t *ret);
 /* From now on the store can read and not write. */
 void fake_box_break_disk(struct fake_box *box, bool broken);
 /* What sounds in a zone now, at most two. */

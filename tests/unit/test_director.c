@@ -352,6 +352,23 @@ static void stopping_ends_what_sounds_and_what_waits(void **state) {
 	assert_int_equal(director_stop_run(box->director, 99, "clerk", &err), -ENOENT);
 }
 
+/* Nobody who cries stop waits for the disk once for each run in the queue. */
+static void stopping_a_long_queue_is_one_commit(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 60000);
+	for (int i = 0; i < 20; i++) {
+		fake_box_push(box, news, zone, CLASS_NOTICE, NULL);
+	}
+	fake_box_pass(box, SECOND);
+	static size_t commits;
+	fake_box_count_commits(box, &commits);
+	assert_int_equal(director_stop_zones(box->director, NULL, "clerk"), 20);
+	assert_int_equal(commits, 1);
+	fake_box_pass(box, SECOND);
+	assert_last(box, OUTCOME_CANCELLED, "stopped by clerk");
+}
+
 static void a_deleted_zone_ends_its_run(void **state) {
 	struct fake_box *box = *state;
 	int64_t zone = fake_box_zone(box, "east", NULL);
@@ -641,6 +658,7 @@ int main(void) {
 		CASE(words_that_fail_say_why),
 		CASE(a_broken_output_fails_its_zone),
 		CASE(stopping_ends_what_sounds_and_what_waits),
+		CASE(stopping_a_long_queue_is_one_commit),
 		CASE(a_deleted_zone_ends_its_run),
 		cmocka_unit_test(a_slow_disk_lets_nobody_talk_over_another),
 		CASE(trust_that_is_lost_before_the_start_takes_the_job_back),
