@@ -6,10 +6,20 @@ static int rank(enum run_class class) {
 	return class == CLASS_PROGRAMME ? CLASS_NOTICE : (int)class;
 }
 
+/* Above 0 where a's alert outranks b's. */
+static int alert_rank(const struct contender *a, const struct contender *b) {
+	return a->severity != b->severity ? (int)a->severity - (int)b->severity
+					  : (int)a->level - (int)b->level;
+}
+
 enum verdict priority_judge(const struct contender *holder,
 			    const struct contender *asking) {
 	if (holder == NULL) {
 		return VERDICT_PLAY;
+	}
+	if (asking->class == CLASS_EMERGENCY && holder->class == CLASS_EMERGENCY) {
+		return alert_rank(asking, holder) > 0 && !asking->again ? VERDICT_PAUSE
+									: VERDICT_WAIT;
 	}
 	if (rank(asking->class) <= rank(holder->class)) {
 		bool beneath = asking->class == CLASS_BACKGROUND && asking->begun &&
@@ -24,6 +34,12 @@ enum verdict priority_judge(const struct contender *holder,
 bool priority_before(const struct contender *a, const struct contender *b) {
 	if (rank(a->class) != rank(b->class)) {
 		return rank(a->class) > rank(b->class);
+	}
+	if (a->class == CLASS_EMERGENCY && alert_rank(a, b) != 0) {
+		return alert_rank(a, b) > 0;
+	}
+	if (a->class == CLASS_EMERGENCY && a->alert != b->alert) {
+		return a->alert < b->alert;
 	}
 	if (a->begun != b->begun) {
 		return a->begun;

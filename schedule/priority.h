@@ -9,6 +9,11 @@ struct contender {
 	enum run_class class;
 	bool begun;     /* it has sounded here; among equals it goes before who has not */
 	int64_t due_us; /* then the earlier wins, then the lower id */
+	/* Emergencies alone: */
+	enum severity severity;
+	enum alert_level level;
+	int64_t alert; /* the lower was asked for earlier */
+	bool again;    /* heard before: lets a lower alert finish that has begun */
 };
 
 /* What becomes of one that asks for a zone, and of the one that has it. */
@@ -21,11 +26,13 @@ enum verdict {
 };
 
 /* A background goes on beneath a notice or a programme, and comes back beneath it where
- * it was interrupted; it does not begin there. holder is NULL where the zone is free. */
+ * it was interrupted; it does not begin there. Between emergencies the higher severity,
+ * then the higher level interrupts. holder is NULL where the zone is free. */
 enum verdict priority_judge(const struct contender *holder,
 			    const struct contender *asking);
 
-/* True where a goes before b in a zone's queue. */
+/* True where a goes before b in a zone's queue. Emergencies: by severity, level, the time
+ * asked. */
 bool priority_before(const struct contender *a, const struct contender *b);
 
 /* Whether a local minute of the day lies in one of the spans; *ret_span is which. */

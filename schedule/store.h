@@ -145,6 +145,29 @@ void run_list_free(struct run *items, size_t n);
  * behind. Ascending by due_us, then id. */
 int store_run_open(struct store *s, struct run **ret, size_t *n, struct error *err);
 
+/* Inserts an alert under its id, or under the next one where that is 0. -EEXIST where it
+ * is there. Clip and zones must be there, the zones resolved. */
+int store_alert_add(struct store *s, struct alert *alert, struct error *err);
+/* Writes what changes of an alert: state, ended_us, ended_by, expires_us, first_sound_ms.
+ */
+int store_alert_change(struct store *s, const struct alert *alert, struct error *err);
+int store_alert_get(struct store *s, int64_t id, struct alert *ret, struct error *err);
+/* The highest id ever given, 0 where none was. */
+int store_alert_last(struct store *s, int64_t *ret_id, struct error *err);
+
+struct alert_filter {
+	int64_t from_us;  /* created at or after, TIME_NONE */
+	int64_t until_us; /* created before, TIME_NONE */
+	int64_t zone;     /* one that was meant; 0: any */
+	int state;        /* enum alert_state, -1: any */
+	int64_t before;   /* with an id below this, 0 from the newest */
+	int limit;        /* 1 to 1000 */
+};
+/* Newest first, by id. */
+int store_alert_list(struct store *s, const struct alert_filter *filter,
+		     struct alert **ret, size_t *n, struct error *err);
+void alert_list_free(struct alert *items, size_t n);
+
 /* Tokens are kept as SHA-256 of the secret, raw 32 bytes. */
 int store_token_add(struct store *s, const char *name, const uint8_t hash[32],
 		    int64_t created_us, int64_t *ret_id, struct error *err);

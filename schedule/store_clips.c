@@ -150,7 +150,11 @@ static int user_of_clip(struct store *s, const char *id, char ret[STORE_USER_SIZ
 		   " run', coalesce(c.title, substr(c.id, 1, 12)), r.id)"
 		   " FROM run r JOIN run_part p ON p.run = r.id"
 		   " JOIN clip c ON c.id = p.clip"
-		   " WHERE r.state IN ('planned', 'playing') AND p.clip = ?1 LIMIT 1");
+		   " WHERE r.state IN ('planned', 'playing') AND p.clip = ?1"
+		   " UNION ALL "
+		   "SELECT format('clip ''%!.60s'' is what alert %d sounds; cancel that"
+		   " alert', c.title, a.id) FROM alert a JOIN clip c ON c.id = a.clip"
+		   " WHERE a.state = 'active' AND a.clip = ?1 LIMIT 1");
 	query_bind_text(&q, id);
 	int rc = query_row(&q, err);
 	if (rc > 0) {

@@ -216,9 +216,58 @@ static const char version_1[] =
 	"	value INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;";
 
+/* Alerts. No foreign key to clip and zone: an alert is a record once it has ended, and
+ * outlives both; what an active one needs is held by the checks of their deletion. */
+static const char version_2[] =
+	"CREATE TABLE alert ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	headline TEXT,"
+	"	text TEXT,"
+	"	clip TEXT,"
+	"	severity TEXT NOT NULL,"
+	"	level TEXT NOT NULL,"
+	"	repeat_every_s INTEGER NOT NULL CHECK (repeat_every_s >= -1),"
+	"	expires_us INTEGER NOT NULL,"
+	"	expires_given INTEGER NOT NULL CHECK (expires_given IN (0, 1)),"
+	"	drill INTEGER NOT NULL CHECK (drill IN (0, 1)),"
+	"	updates INTEGER,"
+	"	state TEXT NOT NULL,"
+	"	created_us INTEGER NOT NULL,"
+	"	ended_us INTEGER,"
+	"	ended_by TEXT,"
+	"	first_sound_ms INTEGER NOT NULL,"
+	"	author TEXT,"
+	"	CHECK ((text IS NULL) <> (clip IS NULL))"
+	") STRICT;"
+	"CREATE INDEX alert_state ON alert (state, id);"
+	"CREATE INDEX alert_clip ON alert (clip) WHERE clip IS NOT NULL;"
+
+	/* named: by its id, and not only as a part of an area. */
+	"CREATE TABLE alert_zone ("
+	"	alert INTEGER NOT NULL REFERENCES alert (id) ON DELETE CASCADE,"
+	"	zone INTEGER NOT NULL,"
+	"	named INTEGER NOT NULL CHECK (named IN (0, 1)),"
+	"	PRIMARY KEY (alert, zone)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX alert_zone_zone ON alert_zone (zone, alert);"
+
+	"CREATE TABLE alert_area ("
+	"	alert INTEGER NOT NULL REFERENCES alert (id) ON DELETE CASCADE,"
+	"	place INTEGER NOT NULL,"
+	"	code TEXT NOT NULL,"
+	"	PRIMARY KEY (alert, place)"
+	") STRICT, WITHOUT ROWID;"
+
+	/* A sounding of an alert is a run. */
+	"ALTER TABLE run ADD COLUMN alert INTEGER;"
+	"ALTER TABLE run ADD COLUMN severity TEXT;"
+	"ALTER TABLE run ADD COLUMN level TEXT;"
+	"CREATE INDEX run_alert ON run (alert, id) WHERE alert IS NOT NULL;";
+
 const char *const *store_migrations(void) {
 	static const char *const all[] = {
 		version_1,
+		version_2,
 		NULL,
 	};
 	return all;

@@ -7,7 +7,16 @@
 #define COLUMNS                                                                          \
 	"SELECT r.id, r.source, r.schedule, r.announcement, r.title, r.repeat,"          \
 	" r.gap_ms, r.resume, r.class, r.due_us, r.created_us, r.expires_us, r.author,"  \
-	" r.state"
+	" r.state, r.alert, r.severity, r.level"
+
+/* The columns of an alert's run; those of others are NULL. */
+static void load_alert(struct query *q, struct run *run) {
+	run->alert = query_int(q);
+	if (run->alert != 0) {
+		query_name(q, severity_parse, &run->severity);
+		query_name(q, alert_level_parse, &run->level);
+	}
+}
 
 static int load(struct query *q, void *ret, struct error *err) {
 	struct run *run = ret;
@@ -25,6 +34,7 @@ static int load(struct query *q, void *ret, struct error *err) {
 	run->expires_us = query_time(q);
 	run->author = query_text(q);
 	query_name(q, outcome_parse, &run->state);
+	load_alert(q, run);
 	int rc = query_fault(q, err);
 	if (rc < 0) {
 		run_done(run);
@@ -259,8 +269,8 @@ static int write_run(struct store *s, const struct run *run, int64_t *id,
 	struct query q =
 		query_new(s, "INSERT INTO run (source, schedule, announcement, title,"
 			     " repeat, gap_ms, resume, class, due_us, created_us,"
-			     " expires_us, author, state)"
-			     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+			     " expires_us, author, state, alert, severity, level)"
+			     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 			     " ON CONFLICT DO NOTHING");
 	query_bind_text(&q, run->source);
 	query_bind_ref(&q, run->schedule);
@@ -275,6 +285,10 @@ static int write_run(struct store *s, const struct run *run, int64_t *id,
 	query_bind_time(&q, run->expires_us);
 	query_bind_text(&q, run->author);
 	query_bind_text(&q, outcome_name(run_state(run->zones, run->n_zones)));
+	bool alert = run->alert != 0;
+	query_bind_ref(&q, run->alert);
+	query_bind_text(&q, alert ? severity_name(run->severity) : NULL);
+	query_bind_text(&q, alert ? alert_level_name(run->level) : NULL);
 	int rc = query_run(&q, err);
 	if (rc == 0) {
 		return error_set(err, EEXIST,

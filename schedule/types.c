@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define TITLE_FROM_TEXT 120 /* bytes */
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const run_class_names[] = {"background", "notice", "programme", "live",
@@ -15,6 +16,11 @@ static const char *const outcome_names[] = {"planned", "playing", "paused",
 static const char *const resume_names[] = {"resume", "restart", "drop"};
 static const char *const conflict_names[] = {"wait", "skip"};
 static const char *const part_kind_names[] = {"chime", "clip", "text", "silence"};
+static const char *const severity_names[] = {"minor", "moderate", "severe", "extreme"};
+static const char *const alert_level_names[] = {"village", "town",     "county",
+						"city",    "province", "national"};
+static const char *const alert_state_names[] = {"active", "played", "expired",
+						"cancelled", "replaced"};
 
 /* The place of a name in its list, or -EINVAL. */
 static int name_find(const char *const *names, size_t n, const char *name) {
@@ -45,6 +51,9 @@ DEFINE_NAMES(outcome, enum outcome)
 DEFINE_NAMES(resume, enum resume)
 DEFINE_NAMES(conflict, enum conflict)
 DEFINE_NAMES(part_kind, enum part_kind)
+DEFINE_NAMES(severity, enum severity)
+DEFINE_NAMES(alert_level, enum alert_level)
+DEFINE_NAMES(alert_state, enum alert_state)
 
 bool outcome_final(enum outcome value) {
 	return value != OUTCOME_PLANNED && value != OUTCOME_PLAYING &&
@@ -213,6 +222,31 @@ enum outcome run_state(const struct run_zone *zones, size_t n) {
 		}
 	}
 	return OUTCOME_SKIPPED;
+}
+
+void alert_done(struct alert *alert) {
+	free(alert->headline);
+	free(alert->text);
+	free(alert->clip);
+	ids_done(&alert->zones);
+	texts_done(&alert->areas);
+	ids_done(&alert->resolved);
+	free(alert->ended_by);
+	free(alert->author);
+	*alert = (struct alert){0};
+}
+
+void alert_title(const struct alert *alert, char ret[ALERT_TITLE_SIZE]) {
+	const char *words = alert->headline != NULL ? alert->headline : alert->text;
+	words = words != NULL ? words : "";
+	size_t len = strcspn(words, "\r\n");
+	size_t max = alert->headline != NULL ? ALERT_TITLE_SIZE - 1 : TITLE_FROM_TEXT;
+	len = len < max ? len : max;
+	while (len > 0 && ((unsigned char)words[len] & 0xc0) == 0x80) {
+		len--;
+	}
+	memcpy(ret, words, len);
+	ret[len] = '\0';
 }
 
 void token_done(struct token *token) {

@@ -48,6 +48,26 @@ enum conflict { CONFLICT_WAIT, CONFLICT_SKIP };
 
 enum part_kind { PART_CHIME, PART_CLIP, PART_TEXT, PART_SILENCE };
 
+/* How bad it is (CAP 1.2, `severity`), and who says so; ascending rank. */
+enum severity { SEVERITY_MINOR, SEVERITY_MODERATE, SEVERITY_SEVERE, SEVERITY_EXTREME };
+enum alert_level {
+	LEVEL_VILLAGE,
+	LEVEL_TOWN,
+	LEVEL_COUNTY,
+	LEVEL_CITY,
+	LEVEL_PROVINCE,
+	LEVEL_NATIONAL,
+};
+
+/* Active is the only one that sounds; the others are final. */
+enum alert_state {
+	ALERT_ACTIVE,
+	ALERT_PLAYED, /* was to sound once, and did */
+	ALERT_EXPIRED,
+	ALERT_CANCELLED,
+	ALERT_REPLACED, /* by an update */
+};
+
 /* Names as in the API ("background", "played", "resume", ...). *_parse returns 0 or
  * -EINVAL. */
 const char *run_class_name(enum run_class value);
@@ -61,6 +81,12 @@ const char *conflict_name(enum conflict value);
 int conflict_parse(const char *name, enum conflict *ret);
 const char *part_kind_name(enum part_kind value);
 int part_kind_parse(const char *name, enum part_kind *ret);
+const char *severity_name(enum severity value);
+int severity_parse(const char *name, enum severity *ret);
+const char *alert_level_name(enum alert_level value);
+int alert_level_parse(const char *name, enum alert_level *ret);
+const char *alert_state_name(enum alert_state value);
+int alert_state_parse(const char *name, enum alert_state *ret);
 
 struct ids {
 	int64_t *items;
@@ -200,8 +226,11 @@ struct run_zone {
 
 struct run {
 	int64_t id;
-	char *source;         /* "schedule", "push", "test" */
-	int64_t schedule;     /* 0 where pushed */
+	char *source;           /* "schedule", "push", "test", "alert" */
+	int64_t schedule;       /* 0 where pushed */
+	int64_t alert;          /* one sounding of it; 0: none */
+	enum severity severity; /* of the alert, as the next */
+	enum alert_level level;
 	int64_t announcement; /* 0 where a clip or text was pushed */
 	char *title;
 	struct content content; /* as it was when the run was made */
@@ -223,6 +252,39 @@ DEFINE_AUTO_DONE(struct run, run_done)
  * cancelled, skipped, played that any zone has. Without zones nothing sounded: skipped.
  */
 enum outcome run_state(const struct run_zone *zones, size_t n);
+
+#define ALERT_GAP_DEFAULT (-1) /* repeat_every_s: a fixed gap behind each sounding */
+
+/* An emergency message, in force until it is cancelled, replaced or expired. */
+struct alert {
+	int64_t id;
+	char *headline; /* said before the text; NULL: none */
+	char *text;     /* one of text and clip */
+	char *clip;     /* its id */
+	enum severity severity;
+	enum alert_level level;
+	struct ids zones;    /* as asked */
+	struct texts areas;  /* as asked: all zones at or below */
+	struct ids resolved; /* the zones that both meant when it was asked */
+	int repeat_every_s;  /* from begin to begin; 0: once; ALERT_GAP_DEFAULT */
+	int64_t expires_us;  /* nothing sounds at or after it */
+	bool expires_given;  /* by who asked; else so long after created_us */
+	bool drill;          /* and says so */
+	int64_t updates;     /* the alert it replaced; 0: none */
+	enum alert_state state;
+	int64_t created_us;
+	int64_t ended_us;       /* TIME_NONE while active */
+	char *ended_by;         /* who cancelled or replaced it; NULL */
+	int64_t first_sound_ms; /* from the order to the first sample; -1: not yet */
+	char *author;
+	bool on_disk; /* false where the disk has refused its record so far */
+};
+void alert_done(struct alert *alert);
+DEFINE_AUTO_DONE(struct alert, alert_done)
+/* What people call it: its headline, else the first line of its text; "" for a clip
+ * without. Cut between characters. */
+#define ALERT_TITLE_SIZE 256
+void alert_title(const struct alert *alert, char ret[ALERT_TITLE_SIZE]);
 
 struct token {
 	int64_t id;

@@ -110,14 +110,48 @@ int add_schedule(struct store *s, int64_t announcement, int64_t zone, int64_t *i
 	return rc;
 }
 
-int claim_run(struct store *s, int64_t schedule, int64_t due_us, int64_t zone,
-	      int64_t *id, struct error *err) {
+int add_alert(struct store *s, int number, int64_t zone, int64_t *id, struct error *err) {
+	AUTO(alert_done)
+	struct alert a = {.headline = text("洪水"),
+			  .text = number == 0 ? text("请立即上山") : NULL,
+			  .clip = number == 0 ? NULL : text(clip_id(number)),
+			  .severity = SEVERITY_EXTREME,
+			  .level = LEVEL_COUNTY,
+			  .repeat_every_s = 60,
+			  .expires_us = NOON_US + 30 * MINUTE_US,
+			  .expires_given = true,
+			  .created_us = NOON_US,
+			  .ended_us = TIME_NONE,
+			  .first_sound_ms = -1,
+			  .author = text("clerk")};
+	int rc = ids_add(&a.zones, zone);
+	if (rc == 0) {
+		rc = ids_add(&a.resolved, zone);
+	}
+	if (rc == 0) {
+		rc = ids_add(&a.resolved, zone + 1);
+	}
+	if (rc == 0) {
+		rc = texts_add(&a.areas, "360826101");
+	}
+	rc = rc < 0 ? no_memory(err) : store_alert_add(s, &a, err);
+	*id = a.id;
+	return rc;
+}
+
+static int claim(struct store *s, int64_t schedule, int64_t alert, int64_t due_us,
+		 int64_t zone, int64_t *id, struct error *err) {
 	AUTO(run_done)
-	struct run run = {.source = text(schedule == 0 ? "push" : "schedule"),
+	struct run run = {.source = text(alert != 0      ? "alert"
+					 : schedule == 0 ? "push"
+							 : "schedule"),
 			  .schedule = schedule,
+			  .alert = alert,
+			  .severity = SEVERITY_EXTREME,
+			  .level = LEVEL_COUNTY,
 			  .title = text("停水"),
 			  .content = {.repeat = 1},
-			  .class = CLASS_NOTICE,
+			  .class = alert != 0 ? CLASS_EMERGENCY : CLASS_NOTICE,
 			  .due_us = due_us,
 			  .created_us = due_us,
 			  .expires_us = TIME_NONE,
@@ -131,4 +165,14 @@ int claim_run(struct store *s, int64_t schedule, int64_t due_us, int64_t zone,
 	rc = rc < 0 ? no_memory(err) : store_run_claim(s, &run, err);
 	*id = run.id;
 	return rc;
+}
+
+int claim_run(struct store *s, int64_t schedule, int64_t due_us, int64_t zone,
+	      int64_t *id, struct error *err) {
+	return claim(s, schedule, 0, due_us, zone, id, err);
+}
+
+int claim_sounding(struct store *s, int64_t alert, int64_t zone, int64_t *id,
+		   struct error *err) {
+	return claim(s, 0, alert, NOON_US, zone, id, err);
 }

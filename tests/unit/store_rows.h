@@ -52,6 +52,11 @@ int add_clip(struct store *s, int number, struct error *err); /* 1 new, 0 known 
 int add_announcement(struct store *s, int number, int64_t *id, struct error *err);
 int add_schedule(struct store *s, int64_t announcement, int64_t zone, int64_t *id,
 		 struct error *err);
+/* An alert in one zone and one area, with the clip, or a text where number is 0. */
+int add_alert(struct store *s, int number, int64_t zone, int64_t *id, struct error *err);
+/* A run that is a sounding of an alert. */
+int claim_sounding(struct store *s, int64_t alert, int64_t zone, int64_t *id,
+		   struct error *err);
 /* A run of a schedule (0: pushed) in one zone, with a text. */
 int claim_run(struct store *s, int64_t schedule, int64_t due_us, int64_t zone,
 	      int64_t *id, struct error *err);

@@ -115,6 +115,39 @@ static int step_answer(struct store *s, struct error *err) {
 	return store_answer_put(s, "clerk", "key", &answer, NOON_US + MINUTE_US, err);
 }
 
+/* An alert and its first sounding, together. */
+static int step_sounding(struct store *s, struct error *err) {
+	int rc = store_begin(s, err);
+	if (rc < 0) {
+		return rc;
+	}
+	int64_t id = 0;
+	rc = add_alert(s, 2, 2, &id, err);
+	if (rc == 0) {
+		rc = claim_sounding(s, id, 2, &id, err);
+	}
+	if (rc < 0) {
+		store_rollback(s);
+		return rc;
+	}
+	return store_commit(s, err);
+}
+
+static int step_cancel(struct store *s, struct error *err) {
+	AUTO(alert_done) struct alert alert = {0};
+	int rc = store_alert_get(s, 1, &alert, err);
+	if (rc < 0) {
+		return rc;
+	}
+	char who[] = "clerk";
+	alert.state = ALERT_CANCELLED;
+	alert.ended_us = NOON_US + 3 * MINUTE_US;
+	alert.ended_by = who;
+	rc = store_alert_change(s, &alert, err);
+	alert.ended_by = NULL;
+	return rc;
+}
+
 static int step_clip(struct store *s, int number, struct error *err) {
 	int rc = add_clip(s, number, err);
 	return rc < 0 ? rc : 0;
@@ -164,6 +197,12 @@ int store_step(struct store *s, int i, struct error *err) {
 	case 15:
 		return step_answer(s, err);
 	case 16:
+		return add_alert(s, 0, 1, &id, err);
+	case 17:
+		return step_sounding(s, err);
+	case 18:
+		return step_cancel(s, err);
+	case 19:
 		return store_schedule_delete(s, 1, err);
 	default:
 		return store_answer_sweep(s, NOON_US + 2 * MINUTE_US, err);
@@ -203,6 +242,24 @@ static int read_runs(struct store *s, struct error *err) {
 	return rc;
 }
 
+static int read_alerts(struct store *s, struct error *err) {
+	struct alert_filter any = {TIME_NONE, TIME_NONE, 0, -1, 0, 1000};
+	struct alert_filter of_zone = {0, INT64_MAX, 1, ALERT_ACTIVE, 9, 1000};
+	struct alert *alerts = NULL;
+	size_t n = 0;
+	int rc = store_alert_list(s, &any, &alerts, &n, err);
+	if (rc == 0) {
+		alert_list_free(alerts, n);
+		rc = store_alert_list(s, &of_zone, &alerts, &n, err);
+	}
+	if (rc == 0) {
+		alert_list_free(alerts, n);
+		int64_t last = 0;
+		rc = store_alert_last(s, &last, err);
+	}
+	return rc;
+}
+
 static int read_facts(struct store *s, struct error *err) {
 	char source[CLIP_ID_SIZE];
 	char clip[CLIP_ID_SIZE];
@@ -235,5 +292,8 @@ int store_read_all(struct store *s, struct error *err) {
 	}
 	clip_list_free(clips, n);
 	rc = read_runs(s, err);
+	if (rc == 0) {
+		rc = read_alerts(s, err);
+	}
 	return rc < 0 ? rc : read_facts(s, err);
 }

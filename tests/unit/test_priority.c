@@ -56,9 +56,52 @@ static void the_higher_class_has_the_zone(void **state) {
 	}
 }
 
+#define ALERT(severity_, level_, ...)                                                    \
+	{                                                                                \
+		.class = CLASS_EMERGENCY, .severity = SEVERITY_##severity_,              \
+		.level = LEVEL_##level_, __VA_ARGS__                                     \
+	}
+
+static const struct {
+	struct contender holder;
+	struct contender asking;
+	enum verdict verdict;
+} alert_cases[] = {
+	{ALERT(MINOR, NATIONAL, ), ALERT(MODERATE, VILLAGE, ), VERDICT_PAUSE},
+	{ALERT(MODERATE, VILLAGE, ), ALERT(SEVERE, VILLAGE, ), VERDICT_PAUSE},
+	{ALERT(SEVERE, PROVINCE, ), ALERT(EXTREME, VILLAGE, ), VERDICT_PAUSE},
+	{ALERT(EXTREME, VILLAGE, ), ALERT(SEVERE, NATIONAL, ), VERDICT_WAIT},
+	{ALERT(SEVERE, VILLAGE, ), ALERT(SEVERE, TOWN, ), VERDICT_PAUSE},
+	{ALERT(SEVERE, TOWN, ), ALERT(SEVERE, COUNTY, ), VERDICT_PAUSE},
+	{ALERT(SEVERE, COUNTY, ), ALERT(SEVERE, CITY, ), VERDICT_PAUSE},
+	{ALERT(SEVERE, CITY, ), ALERT(SEVERE, PROVINCE, ), VERDICT_PAUSE},
+	{ALERT(SEVERE, PROVINCE, ), ALERT(SEVERE, NATIONAL, ), VERDICT_PAUSE},
+	{ALERT(SEVERE, NATIONAL, ), ALERT(SEVERE, PROVINCE, ), VERDICT_WAIT},
+	{ALERT(SEVERE, TOWN, .alert = 2), ALERT(SEVERE, TOWN, .alert = 1), VERDICT_WAIT},
+	/* What has been heard lets a lower one finish, and takes what is no alert. */
+	{ALERT(MINOR, TOWN, ), ALERT(EXTREME, TOWN, .again = true), VERDICT_WAIT},
+	{{.class = CLASS_LIVE}, ALERT(MINOR, VILLAGE, .again = true), VERDICT_PAUSE},
+};
+
+static void the_higher_alert_has_the_zone(void **state) {
+	(void)state;
+	for (size_t i = 0; i < LENGTH(alert_cases); i++) {
+		enum verdict verdict =
+			priority_judge(&alert_cases[i].holder, &alert_cases[i].asking);
+		if (verdict != alert_cases[i].verdict) {
+			fail_msg("case %zu", i);
+		}
+	}
+}
+
 static void a_queue_has_an_order(void **state) {
 	(void)state;
 	static const struct contender in_order[] = {
+		ALERT(EXTREME, VILLAGE, .alert = 9, .due_us = 990),
+		ALERT(SEVERE, COUNTY, .alert = 8, .due_us = 980),
+		ALERT(SEVERE, TOWN, .alert = 3, .due_us = 970),
+		ALERT(SEVERE, TOWN, .alert = 4, .due_us = 960),
+		ALERT(SEVERE, TOWN, .alert = 4, .due_us = 965),
 		{.run = 7, .class = CLASS_EMERGENCY, .due_us = 900},
 		{.run = 6, .class = CLASS_LIVE, .due_us = 800},
 		{.run = 8, .class = CLASS_NOTICE, .begun = true, .due_us = 950},
@@ -112,6 +155,7 @@ static void quiet_hours_pass_midnight(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_higher_class_has_the_zone),
+		cmocka_unit_test(the_higher_alert_has_the_zone),
 		cmocka_unit_test(a_queue_has_an_order),
 		cmocka_unit_test(quiet_hours_pass_midnight),
 	};

@@ -282,7 +282,8 @@ static void a_place_that_cannot_be_opened_is_told(void **state) {
 /* ---- migrations ---- */
 
 static int open_migrated(const char *second, struct store **ret) {
-	const char *migrations[] = {store_migrations()[0], second, NULL};
+	const char *migrations[] = {store_migrations()[0], store_migrations()[1], second,
+				    NULL};
 	memset(&err, 0, sizeof(err));
 	return store_open_with(path, migrations, ret, &err);
 }
@@ -306,7 +307,7 @@ static void a_migration_keeps_what_there_is(void **state) {
 	store_close(s);
 	s = NULL;
 	/* Once moved on, it is not for the program of before. */
-	assert_refused(store_open(path, &s, &err), EPROTO, "newer dalaba (form 2");
+	assert_refused(store_open(path, &s, &err), EPROTO, "newer dalaba (form 3");
 }
 
 static void a_migration_that_fails_changes_nothing(void **state) {
@@ -316,9 +317,9 @@ static void a_migration_that_fails_changes_nothing(void **state) {
 		const char *words;
 	} cases[] = {
 		{"ALTER TABLE zone ADD COLUMN remark TEXT; UPDATE none SET a = 1",
-		 "form 1, form 2 failed"},
+		 "form 2, form 3 failed"},
 		{"UPDATE zone SET area = 77", "refer to missing rows"},
-		{"UPDATE zone SET lead_ms = 'late'", "form 1, form 2 failed"},
+		{"UPDATE zone SET lead_ms = 'late'", "form 2, form 3 failed"},
 	};
 	struct bytes before = whole_database();
 	free(before.data);
@@ -338,6 +339,33 @@ static void a_migration_that_fails_changes_nothing(void **state) {
 		assert_string_equal(now.data, old.data);
 		store_close(s);
 	}
+}
+
+/* A box of the first release has no alerts; its runs stay as they were. */
+static void form_one_learns_of_alerts(void **state) {
+	(void)state;
+	const char *const first[] = {store_migrations()[0], NULL};
+	struct store *s = NULL;
+	unlink(path);
+	assert_ok(store_open_with(path, first, &s, &err));
+	assert_int_equal(
+		sqlite3_exec(s->db,
+			     "INSERT INTO run (source, title, repeat, gap_ms, resume,"
+			     " class, due_us, created_us, state) VALUES ('push', 'old',"
+			     " 1, 0, 'drop', 'notice', 1, 1, 'played')",
+			     NULL, NULL, NULL),
+		SQLITE_OK);
+	store_close(s);
+	s = NULL;
+	assert_ok(store_open(path, &s, &err));
+	AUTO(run_done) struct run run = {0};
+	assert_ok(store_run_get(s, 1, &run, &err));
+	assert_string_equal(run.title, "old");
+	assert_int_equal(run.alert, 0);
+	int64_t last = -1;
+	assert_ok(store_alert_last(s, &last, &err));
+	assert_int_equal(last, 0);
+	store_close(s);
 }
 
 /* ---- damage ---- */
@@ -455,6 +483,9 @@ static void a_row_that_cannot_be_is_told_when_read(void **state) {
 		"UPDATE announcement_part SET clip = NULL",
 		"UPDATE announcement_part SET kind = 'song'",
 		"UPDATE run_zone SET outcome = ''",
+		"UPDATE run SET severity = NULL WHERE alert IS NOT NULL",
+		"UPDATE alert SET level = 'planet'",
+		"UPDATE alert SET state = CAST(x'ff' AS TEXT)",
 	};
 	struct bytes whole = whole_database();
 	for (size_t i = 0; i < LENGTH(damage); i++) {
@@ -481,6 +512,7 @@ int main(void) {
 		TEST(a_place_that_cannot_be_opened_is_told),
 		TEST(a_migration_keeps_what_there_is),
 		TEST(a_migration_that_fails_changes_nothing),
+		TEST(form_one_learns_of_alerts),
 		TEST(garbage_is_refused),
 		TEST(a_file_cut_short_is_told),
 		TEST(flipped_bytes_never_crash),

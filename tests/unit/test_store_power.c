@@ -170,6 +170,7 @@ static void a_cut_while_migrating_leaves_one_form_or_the_other(void **state) {
 	(void)state;
 	const char *const migrations[] = {
 		store_migrations()[0],
+		store_migrations()[1],
 		"ALTER TABLE zone ADD COLUMN remark TEXT;"
 		"UPDATE zone SET remark = 'moved on';"
 		"CREATE TABLE more (a INTEGER) STRICT; INSERT INTO more VALUES (1)",

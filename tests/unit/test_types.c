@@ -39,6 +39,20 @@ static void names_go_both_ways(void **state) {
 	assert_int_equal(conflict_parse("skip", &conflict), 0);
 	assert_int_equal(conflict, CONFLICT_SKIP);
 	assert_string_equal(conflict_name(CONFLICT_WAIT), "wait");
+	static const char *const levels[] = {"village", "town",     "county",
+					     "city",    "province", "national"};
+	for (size_t i = 0; i < LENGTH(levels); i++) {
+		enum alert_level value = LEVEL_VILLAGE;
+		assert_string_equal(alert_level_name((enum alert_level)i), levels[i]);
+		assert_int_equal(alert_level_parse(levels[i], &value), 0);
+		assert_int_equal(value, i);
+	}
+	enum severity severity = SEVERITY_MINOR;
+	assert_int_equal(severity_parse("extreme", &severity), 0);
+	assert_int_equal(severity, SEVERITY_EXTREME);
+	enum alert_state ended = ALERT_ACTIVE;
+	assert_int_equal(alert_state_parse("replaced", &ended), 0);
+	assert_int_equal(ended, ALERT_REPLACED);
 	enum part_kind kind = PART_CHIME;
 	assert_int_equal(part_kind_parse("silence", &kind), 0);
 	assert_int_equal(kind, PART_SILENCE);
