@@ -18,11 +18,12 @@
 #include <pthread.h>
 
 #define ENGINE_JOBS_MAX 64
-#define ENGINE_BLOCK 480    /* source frames mixed at a time: 10 ms */
-#define ENGINE_PREROLL 2400 /* source frames replayed before a jump: 50 ms */
-#define ENGINE_RAMP_MS 5    /* the shortest fade at a cut */
-#define ENGINE_GLIDE_MS 20  /* of a zone's gain */
-#define ENGINE_RISE_MS 300  /* of a job that begins within itself */
+#define ENGINE_JOBS_URGENT 16 /* of these, for urgent ones alone */
+#define ENGINE_BLOCK 480      /* source frames mixed at a time: 10 ms */
+#define ENGINE_PREROLL 2400   /* source frames replayed before a jump: 50 ms */
+#define ENGINE_RAMP_MS 5      /* the shortest fade at a cut */
+#define ENGINE_GLIDE_MS 20    /* of a zone's gain */
+#define ENGINE_RISE_MS 300    /* of a job that begins within itself */
 /* Of SCHED_FIFO. Low among those that are real-time: what moves the bytes of the devices
  * in the kernel goes first. */
 #define ENGINE_PRIORITY_OUTPUT 12

@@ -145,12 +145,13 @@ static void hand_out(struct engine *e, struct track *t) {
 
 int engine_submit(struct engine *e, struct job *job, struct error *err) {
 	core_do_owed(e);
-	if (job->id == 0 || job->n_zones == 0 || e->n_tracks >= ENGINE_JOBS_MAX) {
-		bool full = e->n_tracks >= ENGINE_JOBS_MAX;
+	size_t room =
+		job->urgent ? ENGINE_JOBS_MAX : ENGINE_JOBS_MAX - ENGINE_JOBS_URGENT;
+	if (job->id == 0 || job->n_zones == 0 || e->n_tracks >= room) {
+		bool full = e->n_tracks >= room;
 		job_free(job);
 		return full ? error_set(err, EBUSY,
-					"%d jobs are waiting or playing already",
-					ENGINE_JOBS_MAX)
+					"%zu jobs are waiting or playing already", room)
 			    : error_set(err, EINVAL, "a job needs an id and a zone");
 	}
 	struct track *t = new_track(job);

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct job {
 	/* Place of its first frame in all that, repeats and gaps included; more than 0 it
 	 * fades in from there. Behind the end it is over at once. */
 	int64_t from_ms;
+	bool urgent;    /* finds room where others do not any more */
 	int64_t *zones; /* engine zones that play it */
 	size_t n_zones;
 };

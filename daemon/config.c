@@ -165,6 +165,17 @@ static int take_voice(const struct key *key, const char *value, void *field,
 	return take_text(key, value, field, err);
 }
 
+static int take_clip(const struct key *key, const char *value, void *field,
+		     struct error *err) {
+	size_t len = strlen(value);
+	if (len != 0 && (len != 64 || strspn(value, "0123456789abcdef") != len)) {
+		return error_set(err, EINVAL,
+				 "write the id of a clip, the 64 hex digits that its "
+				 "upload answered, or nothing for chimes");
+	}
+	return take_text(key, value, field, err);
+}
+
 static int take_review(const struct key *key, const char *value, void *field,
 		       struct error *err) {
 	(void)key;
@@ -194,6 +205,7 @@ static const struct key keys[] = {
 	{"speech", "url", "", take_engine_setting, AT(speech_url), 0, 0},
 	{"speech", "command", "", take_engine_setting, AT(speech_command), 0, 0},
 	{"speech", "timeout_s", "20", take_number, AT(speech_timeout_s), 1, 300},
+	{"alert", "fallback", "", take_clip, AT(alert_fallback), 0, 0},
 	{"review", "required", "no", take_review, AT(review_required), 0, 0},
 	{"retention", "recordings_days", "90", take_number, AT(recordings_days), 1,
 	 36500},
@@ -214,6 +226,7 @@ void config_free(struct config *config) {
 	free(config->speech_voice);
 	free(config->speech_url);
 	free(config->speech_command);
+	free(config->alert_fallback);
 	free(config);
 }
 

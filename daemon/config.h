@@ -34,6 +34,8 @@ struct config {
 	char *speech_command;
 	int64_t speech_timeout_s; /* 1 to 300 */
 
+	char *alert_fallback; /* id of a clip, "" */
+
 	bool review_required; /* false in this version */
 
 	int64_t recordings_days; /* 1 to 36500 */

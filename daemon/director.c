@@ -47,7 +47,12 @@ static void settle(struct director *d) {
 				director_tell_zone(d, live->run.zones[i].zone);
 			}
 		}
-		if (live_run_ended(live) && !director_record_owed(d, live)) {
+		bool ended = live_run_ended(live);
+		if (ended && !live->told) {
+			live->told = true;
+			director_tell_ended(d, live);
+		}
+		if (ended && !director_record_owed(d, live)) {
 			*at = live->next;
 			live_run_free(live);
 		} else {
@@ -90,6 +95,9 @@ static bool take_due(struct director *d, int64_t now_us) {
 
 static void act_on_runs(struct director *d, int64_t now_us) {
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
+		if (!director_may(d, live)) {
+			continue;
+		}
 		if (!live->handed && !live->judged &&
 		    live->run.due_us <= now_us + LEAD_US) {
 			director_hand_over(d, live);
@@ -111,6 +119,9 @@ static void arm(struct director *d, int64_t now_us) {
 		next = planned.due_us - LEAD_US;
 	}
 	for (const struct live_run *live = d->runs; live != NULL; live = live->next) {
+		if (!director_may(d, live)) {
+			continue;
+		}
 		if (!live->handed && !live->judged) {
 			next = earlier(next, live->run.due_us - LEAD_US);
 		} else if (!live->judged) {
@@ -131,8 +142,12 @@ static void hold(struct director *d, const struct clock_verdict *verdict) {
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		for (size_t i = 0; i < live->run.n_zones; i++) {
 			enum stage stage = live->zones[i].stage;
-			if (stage == STAGE_HANDED || stage == STAGE_PLAYING ||
-			    stage == STAGE_PAUSED) {
+			bool sounds = stage == STAGE_HANDED || stage == STAGE_PLAYING ||
+				      stage == STAGE_PAUSED;
+			if (live_run_urgent(live)) {
+				continue;
+			}
+			if (sounds) {
 				director_zone_cut(d, live, i, OUTCOME_CUT,
 						  "the clock cannot be trusted any more");
 			} else if (stage == STAGE_PLANNED && live->handed) {
@@ -158,15 +173,13 @@ static void director_wake(void *arg) {
 		if (take_due(d, now_us)) {
 			director_wake_soon(d);
 		}
-		act_on_runs(d, now_us);
-		director_sweep(d);
-		director_pump(d);
 	}
+	act_on_runs(d, now_us);
+	director_sweep(d);
+	director_pump(d);
 	director_balance(d);
 	settle(d);
-	if (!d->held) {
-		arm(d, now_us);
-	}
+	arm(d, now_us);
 }
 
 static void on_engine_events(void *arg, int fd, uint32_t events) {
@@ -338,6 +351,11 @@ void director_free(struct director *d) {
 	if (d == NULL) {
 		return;
 	}
+	/* Whom it told is gone before it. */
+	d->config.on_run = NULL;
+	d->config.on_zone = NULL;
+	d->config.on_sounding_began = NULL;
+	d->config.on_sounding_ended = NULL;
 	if (d->started) {
 		struct error err = {0};
 		bool joined = store_begin(d->config.store, &err) >= 0;

@@ -17,6 +17,7 @@
 #include "schedule/store.h"
 
 struct director;
+struct director_sounding_end;
 
 struct director_config {
 	struct loop *loop;
@@ -29,6 +30,9 @@ struct director_config {
 	/* Told when a run, or what a zone does, has changed; may be NULL. */
 	void (*on_run)(void *ctx, int64_t run);
 	void (*on_zone)(void *ctx, int64_t zone);
+	/* The soundings of alerts; never told from within director_sound. May be NULL. */
+	void (*on_sounding_began)(void *ctx, const struct run *run, int64_t at_ns);
+	void (*on_sounding_ended)(void *ctx, const struct director_sounding_end *end);
 	void *ctx;
 };
 
@@ -57,6 +61,38 @@ struct director_push {
  * otherwise as store_run_claim. */
 int director_push(struct director *d, const struct director_push *push, int64_t *ret_run,
 		  struct error *err);
+/* One sounding of an alert, now: whatever the hour, the clock and the disk say. */
+struct director_sounding {
+	int64_t alert;
+	enum severity severity;
+	enum alert_level level;
+	bool again;      /* priority.h */
+	int tag;         /* the caller's, comes back at the end */
+	int64_t keep_ms; /* what it played in it keeps that long, for the next of its
+			  * alert
+			  */
+	const char *title;
+	const struct content *content; /* copied; all of its words are spoken */
+	const struct ids *zones;       /* those that are gone are left out */
+	int64_t expires_us;
+	const char *author;
+};
+/* Told once the run has ended in every zone. */
+struct director_sounding_end {
+	const struct run *run; /* its id below 0 where the disk refused it */
+	int tag;
+	const struct ids *interrupted; /* zones where something higher came first */
+};
+/* The engine has it before anything is written; the claim then joins the caller's
+ * transaction. *ret_run is below 0 where the disk refuses it. -ENOENT: none of its zones
+ * is there. */
+int director_sound(struct director *d, const struct director_sounding *sounding,
+		   int64_t *ret_run, struct error *err);
+/* The transaction of that claim was rolled back: it plays on without a record. */
+void director_sounding_lost(struct director *d, int64_t run);
+/* Every sounding of the alert, everywhere. */
+void director_stop_alert(struct director *d, int64_t alert, const char *reason);
+
 /* -ENOENT, -EALREADY. */
 int director_stop_run(struct director *d, int64_t run, const char *author,
 		      struct error *err);

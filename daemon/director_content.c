@@ -193,6 +193,7 @@ int director_content_job(struct director *d, const struct live_run *live,
 	}
 	job->repeat = content->repeat;
 	job->gap_ms = content->gap_ms;
+	job->urgent = live_run_urgent(live);
 	for (size_t i = 0; i < content->n_parts; i++) {
 		int rc = job_part_fill(d, &content->parts[i], &job->parts[i], err);
 		if (rc < 0) {

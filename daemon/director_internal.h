@@ -2,8 +2,9 @@
  * zones they want. director.c: life, timer, planner; director_runs.c: a run from claim to
  * last outcome; director_record.c: the record of it; director_judge.c: who may sound in a
  * zone; director_pause.c: what is interrupted or ducked, comes back, and how that is
- * told; director_zones.c: the zones and outputs as they are set up; director_content.c:
- * words and clips into a job. */
+ * told; director_alert.c: what an emergency may that others may not; director_zones.c:
+ * the zones and outputs as they are set up; director_content.c: words and clips into a
+ * job. */
 #pragma once
 
 #include "director.h"
@@ -80,11 +81,15 @@ struct live_run {
 	bool judged;
 	bool written;            /* its claim is committed, or id < 0 */
 	bool changed;            /* to be told when the record is written */
+	bool told;               /* that it has ended */
 	int speaking;            /* texts being spoken for it now */
 	int64_t late_allowed_us; /* begins no later than this after its time, unless it
 				    waited */
 	int64_t deadline_us;     /* waits no longer than this */
 	enum conflict conflict;
+	bool again; /* soundings of alerts: director.h */
+	int tag;
+	int64_t keep_ms;
 };
 
 struct live_zone {
@@ -92,6 +97,9 @@ struct live_zone {
 	struct live_run *holder;  /* who may sound; NULL */
 	struct live_run *beneath; /* a background that sounds softly beneath it; NULL */
 	bool wanted;              /* while the queues are looked at: somebody waits */
+	bool loud;                /* at max_gain_db: an emergency has it */
+	struct contender kept;    /* for this alert, where it has no holder */
+	int64_t kept_until_ns;
 };
 
 struct live_output {
@@ -135,6 +143,8 @@ size_t live_run_find(const struct live_run *live, int64_t zone);
 int64_t live_run_played_ms(const struct live_run *live, size_t i);
 int director_run_zones(struct director *d, struct run *run, const struct ids *zones,
 		       int64_t at_us, struct error *err);
+/* Takes the run's values over; on failure they stay the caller's. */
+struct live_run *director_take_up(struct director *d, struct run *run);
 /* Claims a run and takes it up. schedule NULL: pushed. */
 int director_admit(struct director *d, struct run *run, const struct schedule *schedule,
 		   struct live_run **ret, struct error *err);
@@ -184,6 +194,24 @@ struct live_run *director_next_waiting(const struct director *d, int64_t zone,
 				       const struct live_run *last, size_t *ret_i);
 /* Ends what has waited too long, has expired, or would sound in quiet hours. */
 void director_sweep(struct director *d);
+/* What zone i of it asks for, or has. */
+struct contender director_contender(const struct live_run *live, size_t i);
+
+/* director_alert.c */
+bool live_run_urgent(const struct live_run *live); /* an emergency */
+/* Whether it may sound by the clock as it is. */
+bool director_may(const struct director *d, const struct live_run *live);
+/* Whom a zone without a holder is kept for, of what `asking` may not take; NULL: nobody.
+ */
+const struct contender *director_zone_kept(const struct live_zone *lz,
+					   const struct live_run *asking);
+/* `live` has played in its zone i to the end. */
+void director_zone_keep(struct live_zone *lz, const struct live_run *live, size_t i);
+/* Gives the zone the gain that belongs to who has it. */
+void director_zone_loudness(struct director *d, struct live_zone *lz);
+/* Notes in zone i what did not keep the emergency from sounding. */
+void director_note_defiance(struct director *d, struct live_run *live, size_t i);
+void director_tell_ended(struct director *d, const struct live_run *live);
 
 /* director_pause.c */
 /* `by` takes zone i from it: it fades out, and what becomes of it is settled by its end
@@ -213,6 +241,7 @@ int director_zones_load(struct director *d, struct error *err);
 void director_zones_free(struct director *d);
 bool director_zone_quiet(const struct director *d, const struct zone *zone, int64_t at_us,
 			 char *reason, size_t size);
+void director_zone_apply(struct director *d, const struct live_zone *lz);
 void director_output_fault(struct director *d, int64_t output, const char *text);
 
 /* director_content.c */

@@ -22,9 +22,11 @@ static bool barred(struct director *d, struct live_run *live, size_t i, int64_t 
 			   rz->zone_name);
 		outcome = OUTCOME_CANCELLED;
 	} else if (live->run.expires_us != TIME_NONE && edge_us >= live->run.expires_us) {
-		str_format(reason, sizeof(reason), "the announcement has expired");
-	} else if (director_zone_quiet(d, &lz->zone, at_us, reason, sizeof(reason)) ||
-		   director_zone_quiet(d, &lz->zone, edge_us, reason, sizeof(reason))) {
+		str_format(reason, sizeof(reason), "the %s has expired",
+			   live_run_urgent(live) ? "alert" : "announcement");
+	} else if (!live_run_urgent(live) &&
+		   (director_zone_quiet(d, &lz->zone, at_us, reason, sizeof(reason)) ||
+		    director_zone_quiet(d, &lz->zone, edge_us, reason, sizeof(reason)))) {
 		outcome = OUTCOME_SKIPPED;
 	} else if (live->zones[i].stage == STAGE_PLANNED && live->zones[i].job == 0 &&
 		   now_us - live->run.due_us > live->late_allowed_us) {
@@ -41,13 +43,17 @@ static bool barred(struct director *d, struct live_run *live, size_t i, int64_t 
 	return true;
 }
 
-static struct contender contender_of(const struct live_run *live, size_t i) {
+struct contender director_contender(const struct live_run *live, size_t i) {
 	const struct live_zone_run *lzr = &live->zones[i];
 	return (struct contender){.run = live->run.id,
 				  .class = live->run.class,
 				  .begun = lzr->heard_ms > 0 ||
 					   lzr->stage == STAGE_PLAYING,
-				  .due_us = live->run.due_us};
+				  .due_us = live->run.due_us,
+				  .severity = live->run.severity,
+				  .level = live->run.level,
+				  .alert = live->run.alert,
+				  .again = live->again};
 }
 
 static void lose(struct director *d, struct live_run *live, size_t i,
@@ -60,7 +66,7 @@ static void lose(struct director *d, struct live_run *live, size_t i,
 	if (live->conflict == CONFLICT_SKIP) {
 		char reason[256];
 		str_format(reason, sizeof(reason), "'%s' had the zone",
-			   holder->run.title);
+			   holder != NULL ? holder->run.title : "an alert");
 		director_zone_end(d, live, i, OUTCOME_SKIPPED, reason, 0);
 		return;
 	}
@@ -75,7 +81,7 @@ static void lose(struct director *d, struct live_run *live, size_t i,
 static void make_way(struct director *d, struct live_zone *lz, struct live_run *asking,
 		     size_t i) {
 	struct live_run *sounding[] = {lz->holder, lz->beneath};
-	struct contender c = contender_of(asking, i);
+	struct contender c = director_contender(asking, i);
 	lz->holder = NULL;
 	lz->beneath = NULL;
 	for (size_t k = 0; k < sizeof(sounding) / sizeof(sounding[0]); k++) {
@@ -84,7 +90,7 @@ static void make_way(struct director *d, struct live_zone *lz, struct live_run *
 			continue;
 		}
 		size_t at = live_run_find(former, lz->zone.id);
-		struct contender f = contender_of(former, at);
+		struct contender f = director_contender(former, at);
 		if (priority_judge(&f, &c) == VERDICT_DUCK) {
 			lz->beneath = former;
 		} else {
@@ -95,14 +101,14 @@ static void make_way(struct director *d, struct live_zone *lz, struct live_run *
 
 static enum verdict verdict_of(const struct live_zone *lz, const struct live_run *live,
 			       size_t i, struct live_run **ret_holder) {
-	struct contender asking = contender_of(live, i);
+	struct contender asking = director_contender(live, i);
 	struct live_run *holder = lz->holder != NULL ? lz->holder : lz->beneath;
 	*ret_holder = holder;
 	if (holder == NULL) {
-		return priority_judge(NULL, &asking);
+		return priority_judge(director_zone_kept(lz, live), &asking);
 	}
 	struct contender holding =
-		contender_of(holder, live_run_find(holder, lz->zone.id));
+		director_contender(holder, live_run_find(holder, lz->zone.id));
 	enum verdict verdict = priority_judge(&holding, &asking);
 	/* There is one place beneath. */
 	if (verdict == VERDICT_BENEATH && lz->beneath != NULL) {
@@ -141,6 +147,8 @@ static void judge_zone(struct director *d, struct live_run *live, size_t i,
 	} else {
 		make_way(d, lz, live, i);
 		lz->holder = live;
+		lz->kept_until_ns = 0;
+		director_zone_loudness(d, lz);
 	}
 	lzr->stage = STAGE_HANDED;
 }
@@ -193,15 +201,16 @@ struct live_run *director_next_waiting(const struct director *d, int64_t zone,
 	struct contender l = {0};
 	struct contender b = {0};
 	if (last != NULL) {
-		l = contender_of(last, live_run_find(last, zone));
+		l = director_contender(last, live_run_find(last, zone));
 	}
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		size_t i = live_run_find(live, zone);
-		if (i == live->run.n_zones || (live->zones[i].stage != STAGE_WAITING &&
-					       live->zones[i].stage != STAGE_PAUSED)) {
+		if (i == live->run.n_zones || !director_may(d, live) ||
+		    (live->zones[i].stage != STAGE_WAITING &&
+		     live->zones[i].stage != STAGE_PAUSED)) {
 			continue;
 		}
-		struct contender c = contender_of(live, i);
+		struct contender c = director_contender(live, i);
 		if ((last == NULL || priority_before(&l, &c)) &&
 		    (best == NULL || priority_before(&c, &b))) {
 			best = live;
@@ -216,7 +225,8 @@ struct live_run *director_next_waiting(const struct director *d, int64_t zone,
 static bool mark_wanted(struct director *d) {
 	bool any = false;
 	for (const struct live_run *live = d->runs; live != NULL; live = live->next) {
-		for (size_t i = 0; live->judged && i < live->run.n_zones; i++) {
+		bool may = live->judged && director_may(d, live);
+		for (size_t i = 0; may && i < live->run.n_zones; i++) {
 			enum stage stage = live->zones[i].stage;
 			struct live_zone *lz = NULL;
 			if (stage == STAGE_WAITING || stage == STAGE_PAUSED) {
@@ -271,13 +281,15 @@ static void sweep_zone(struct director *d, struct live_run *live, size_t i,
 	} else if (stage == STAGE_PLAYING || stage == STAGE_HANDED) {
 		const struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
 		int64_t edge_us = now_us + JUDGE_US;
-		if (lz != NULL &&
+		if (lz != NULL && !live_run_urgent(live) &&
 		    director_zone_quiet(d, &lz->zone, edge_us, reason, sizeof(reason))) {
 			director_zone_cut(d, live, i, OUTCOME_CUT, reason);
 		} else if (live->run.expires_us != TIME_NONE &&
 			   edge_us >= live->run.expires_us) {
 			director_zone_cut(d, live, i, OUTCOME_CUT,
-					  "the announcement has expired");
+					  live_run_urgent(live)
+						  ? "the alert has expired"
+						  : "the announcement has expired");
 		}
 	}
 }
@@ -285,7 +297,7 @@ static void sweep_zone(struct director *d, struct live_run *live, size_t i,
 void director_sweep(struct director *d) {
 	int64_t now_us = director_now(d);
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
-		for (size_t i = 0; i < live->run.n_zones; i++) {
+		for (size_t i = 0; director_may(d, live) && i < live->run.n_zones; i++) {
 			sweep_zone(d, live, i, now_us);
 		}
 	}

@@ -75,6 +75,14 @@ static struct live_run *live_run_new(struct run *run) {
 	return live;
 }
 
+struct live_run *director_take_up(struct director *d, struct run *run) {
+	struct live_run *live = live_run_new(run);
+	if (live != NULL) {
+		insert_by_due(d, live);
+	}
+	return live;
+}
+
 int director_admit(struct director *d, struct run *run, const struct schedule *schedule,
 		   struct live_run **ret, struct error *err) {
 	run->state = run_state(run->zones, run->n_zones);
@@ -228,13 +236,20 @@ void director_admit_due(struct director *d, const struct planned *planned) {
 }
 
 /* What the last life left of a zone, in words: what it had told, and that it stopped. */
-static void left_words(const struct run_zone *rz, char *ret, size_t size) {
+static void left_words(const struct run *run, const struct run_zone *rz, char *ret,
+		       size_t size) {
 	const char *told = rz->reason != NULL ? rz->reason : "";
 	const char *end = "the box stopped (power or crash) while this was on the air";
 	const char *join = told[0] != '\0' ? "; " : "";
 	if (rz->outcome == OUTCOME_PAUSED) {
 		end = "the box stopped (power or crash)";
 		join = ", not resumed: ";
+	} else if (run->alert != 0) {
+		end = rz->outcome == OUTCOME_PLAYING
+			      ? "the box stopped (power or crash) while this was on the "
+				"air; the alert sounds again"
+			      : "the box stopped before or just as this began; the alert "
+				"sounds again";
 	} else if (rz->outcome != OUTCOME_PLAYING) {
 		end = "the box stopped before or just as this began; it is not played "
 		      "late, because it may have been heard";
@@ -254,7 +269,7 @@ void director_reopen(struct director *d, struct run *run) {
 			continue;
 		}
 		char reason[REASON_SIZE];
-		left_words(rz, reason, sizeof(reason));
+		left_words(run, rz, reason, sizeof(reason));
 		bool begun = rz->outcome != OUTCOME_PLANNED;
 		enum outcome outcome = begun ? OUTCOME_CUT : OUTCOME_MISSED;
 		int rc = store_run_finish(d->config.store, run->id, rz->zone, outcome,
@@ -406,6 +421,9 @@ void director_withdraw(struct director *d, struct live_run *live, size_t i) {
 /* The clock was set. What has not begun and lies ahead again is as if it had never been
  * looked at; what its time has come for stays, and goes on waiting. */
 void director_take_back(struct director *d, struct live_run *live) {
+	if (live_run_urgent(live)) {
+		return; /* it does not ask the clock */
+	}
 	bool ahead = live->run.due_us > director_now(d);
 	bool begun = false;
 	for (size_t i = 0; i < live->run.n_zones; i++) {
@@ -430,26 +448,49 @@ void director_take_back(struct director *d, struct live_run *live) {
 	live->judged = live->judged && !(ahead && !begun);
 }
 
+/* The zone's own words from now on: the reason for its outcome, what disturbed it, and
+ * what did not keep it from sounding. */
+static void set_reason(struct director *d, struct live_run *live, size_t i,
+		       const char *reason) {
+	struct run_zone *rz = &live->run.zones[i];
+	char told[REASON_SIZE];
+	char words[REASON_SIZE];
+	director_note_defiance(d, live, i);
+	director_end_words(live, i, reason, told, sizeof(told));
+	const char *note = rz->reason != NULL ? rz->reason : "";
+	if (told[0] != '\0' && note[0] != '\0') {
+		str_format(words, sizeof(words), "%s (%s)", told, note);
+	} else {
+		str_format(words, sizeof(words), "%s%s", told, note);
+	}
+	free(rz->reason);
+	rz->reason = words[0] != '\0' ? strdup(words) : NULL;
+}
+
 void director_zone_end(struct director *d, struct live_run *live, size_t i,
 		       enum outcome outcome, const char *reason, int64_t played_ms) {
 	struct run_zone *rz = &live->run.zones[i];
 	struct live_zone_run *lzr = &live->zones[i];
-	char words[REASON_SIZE];
 	if (lzr->stage == STAGE_ENDED) {
 		return;
 	}
-	director_end_words(live, i, reason, words, sizeof(words));
+	set_reason(d, live, i, reason);
 	lzr->stage = STAGE_ENDED;
 	lzr->job = 0;
 	rz->outcome = outcome;
 	rz->played_ms = played_ms;
-	free(rz->reason);
-	rz->reason = words[0] != '\0' ? strdup(words) : NULL;
 	live->run.state = run_state(live->run.zones, live->run.n_zones);
 	director_leave_zone(d, live, i);
+	struct live_zone *lz = director_zone(d, rz->zone);
+	if (lz != NULL && outcome == OUTCOME_PLAYED) {
+		director_zone_keep(lz, live, i);
+	}
+	if (lz != NULL) {
+		director_zone_loudness(d, lz);
+	}
 	log_info("run %lld '%s' in zone '%s': %s%s%s", (long long)live->run.id,
 		 live->run.title, rz->zone_name, outcome_name(outcome),
-		 words[0] != '\0' ? ": " : "", words);
+		 rz->reason != NULL ? ": " : "", rz->reason != NULL ? rz->reason : "");
 	director_record(d, live, i);
 	live->changed = true;
 	director_wake_soon(d);
@@ -501,6 +542,10 @@ static void first_started(struct director *d, struct live_run *live, size_t i) {
 	rz->started_us = clock_realtime_us_at(live->zones[i].began_ns);
 	rz->late_ms = (rz->started_us - live->run.due_us) / 1000;
 	live->run.state = run_state(live->run.zones, live->run.n_zones);
+	if (live->run.alert != 0 && d->config.on_sounding_began != NULL) {
+		d->config.on_sounding_began(d->config.ctx, &live->run,
+					    live->zones[i].began_ns);
+	}
 	director_record(d, live, i);
 	live->changed = true;
 }

@@ -69,10 +69,11 @@ void director_output_fault(struct director *d, int64_t output, const char *text)
 	}
 }
 
-static int engine_take_zone(struct director *d, const struct zone *zone,
+static int engine_take_zone(struct director *d, const struct live_zone *lz,
 			    struct error *err) {
-	double gain_db =
-		zone->gain_db < zone->max_gain_db ? zone->gain_db : zone->max_gain_db;
+	const struct zone *zone = &lz->zone;
+	bool highest = lz->loud || zone->gain_db > zone->max_gain_db;
+	double gain_db = highest ? zone->max_gain_db : zone->gain_db;
 	struct engine_zone ez = {
 		.id = zone->id,
 		.output = zone->output,
@@ -82,6 +83,13 @@ static int engine_take_zone(struct director *d, const struct zone *zone,
 		.lead_ms = zone->lead_ms,
 	};
 	return engine_zone_set(d->config.engine, &ez, err);
+}
+
+void director_zone_apply(struct director *d, const struct live_zone *lz) {
+	struct error err = {0};
+	if (engine_take_zone(d, lz, &err) < 0) {
+		log_err("zone '%s' keeps its gain: %s", lz->zone.name, err.text);
+	}
 }
 
 static int engine_take_output(struct director *d, const struct output *output,
@@ -113,7 +121,7 @@ static int zone_add(struct director *d, struct zone *zone, struct error *err) {
 	zone_done(&lz->zone);
 	lz->zone = *zone;
 	*zone = (struct zone){0};
-	return engine_take_zone(d, &lz->zone, err);
+	return engine_take_zone(d, lz, err);
 }
 
 static int output_add(struct director *d, const struct output *output,
@@ -213,7 +221,7 @@ void director_output_changed(struct director *d, int64_t id) {
 		/* The engine forgets nothing, but a zone may have been refused before. */
 		for (size_t i = 0; rc >= 0 && i < d->n_zones; i++) {
 			if (d->zones[i]->zone.output == id) {
-				rc = engine_take_zone(d, &d->zones[i]->zone, &err);
+				rc = engine_take_zone(d, d->zones[i], &err);
 			}
 		}
 	}

@@ -1,5 +1,6 @@
 /* main.c - dalabad: creates everything in order, loops, destroys it in reverse.
  * All state hangs from here; nothing below main exits the process. */
+#include "alerts.h"
 #include "audio/chime.h"
 #include "base/str.h"
 #include "config.h"
@@ -38,6 +39,7 @@ struct box {
 	struct library *library;
 	struct engine *engine;
 	struct director *director;
+	struct alerts *alerts;
 	struct ops_context ops;
 	struct admin *admin;
 	struct loop_source *admin_fd;
@@ -96,6 +98,27 @@ static void on_zone(void *ctx, int64_t zone) {
 	}
 }
 
+static void on_sounding_began(void *ctx, const struct run *run, int64_t at_ns) {
+	struct box *box = ctx;
+	if (box->alerts != NULL) {
+		alerts_began(box->alerts, run, at_ns);
+	}
+}
+
+static void on_sounding_ended(void *ctx, const struct director_sounding_end *end) {
+	struct box *box = ctx;
+	if (box->alerts != NULL) {
+		alerts_ended(box->alerts, end);
+	}
+}
+
+static void on_alert(void *ctx, const struct alert *alert) {
+	struct box *box = ctx;
+	if (box->admin != NULL) {
+		admin_publish_alert(box->admin, alert);
+	}
+}
+
 static void on_fault(void *ctx, const struct fault *fault, bool over) {
 	struct box *box = ctx;
 	if (box->admin == NULL) {
@@ -150,6 +173,7 @@ static void on_reload(void *arg) {
 	}
 	library_speech_set(box->library, config->speech_voice,
 			   (int)config->speech_timeout_s);
+	alerts_fallback_set(box->alerts, config->alert_fallback);
 	/* box->config stays what is in use: the next reload is held against it too. */
 	config_free(config);
 	log_notice("'%s' was read again", box->config_path);
@@ -237,9 +261,26 @@ static int create_sound(struct box *box, struct error *err) {
 		.tz = box->tz,
 		.on_run = on_run,
 		.on_zone = on_zone,
+		.on_sounding_began = on_sounding_began,
+		.on_sounding_ended = on_sounding_ended,
 		.ctx = box,
 	};
 	return director_new(&director, &box->director, err);
+}
+
+static int create_alerts(struct box *box, struct error *err) {
+	struct alerts_config config = {
+		.loop = box->loop,
+		.store = box->store,
+		.library = box->library,
+		.director = box->director,
+		.clock = box->clock,
+		.faults = box->faults,
+		.fallback_clip = box->config->alert_fallback,
+		.on_alert = on_alert,
+		.ctx = box,
+	};
+	return alerts_new(&config, &box->alerts, err);
 }
 
 static int create_core(struct box *box, struct error *err) {
@@ -273,6 +314,7 @@ static int create_core(struct box *box, struct error *err) {
 static int create_admin(struct box *box, struct error *err) {
 	box->ops = (struct ops_context){
 		.director = box->director,
+		.alerts = box->alerts,
 		.engine = box->engine,
 		.library = box->library,
 		.clock = box->clock,
@@ -332,6 +374,7 @@ static void box_done(struct box *box) {
 		faults_listen(box->faults, NULL, NULL);
 	}
 	admin_free(MOVE(box->admin));
+	alerts_free(MOVE(box->alerts));
 	director_free(box->director);
 	engine_free(box->engine);
 	library_free(box->library);
@@ -355,6 +398,9 @@ static int box_run(struct box *box, struct error *err) {
 		rc = create_sound(box, err);
 	}
 	if (rc >= 0) {
+		rc = create_alerts(box, err);
+	}
+	if (rc >= 0) {
 		rc = create_admin(box, err);
 	}
 	if (rc >= 0) {
@@ -363,6 +409,7 @@ static int box_run(struct box *box, struct error *err) {
 	if (rc < 0) {
 		return rc;
 	}
+	alerts_start(box->alerts);
 	admin_turn(box);
 	loop_ready(box->loop);
 	log_notice("dalabad " DALABA_VERSION ", data in '%s'", data_dir(box));

@@ -133,6 +133,28 @@ static int op_stop(void *ctx, const struct ids *zones, const char *author,
 	return director_stop_zones(c->director, zones, author);
 }
 
+static int op_alert(void *ctx, struct alert *asked, admin_alert_fn done, void *arg,
+		    int64_t *ret_id, struct error *err) {
+	struct ops_context *c = ctx;
+	return alerts_ask(c->alerts, asked, done, arg, ret_id, err);
+}
+
+static int op_alert_cancel(void *ctx, int64_t alert, const char *author,
+			   struct error *err) {
+	struct ops_context *c = ctx;
+	return alerts_cancel(c->alerts, alert, author, err);
+}
+
+static void op_alert_lost(void *ctx, int64_t alert) {
+	struct ops_context *c = ctx;
+	alerts_lost(c->alerts, alert);
+}
+
+static const struct alert *op_alert_nth(void *ctx, size_t i) {
+	struct ops_context *c = ctx;
+	return alerts_nth(c->alerts, i);
+}
+
 static int op_clip_spool(void *ctx, struct error *err) {
 	struct ops_context *c = ctx;
 	return library_spool(c->library, err);
@@ -196,6 +218,10 @@ const struct admin_ops *ops_table(void) {
 		.push = op_push,
 		.run_stop = op_run_stop,
 		.stop = op_stop,
+		.alert = op_alert,
+		.alert_cancel = op_alert_cancel,
+		.alert_lost = op_alert_lost,
+		.alert_nth = op_alert_nth,
 		.clip_spool = op_clip_spool,
 		.clip_import = op_clip_import,
 		.clip_delete = op_clip_delete,

@@ -1,7 +1,8 @@
 /* ops.h - what the API asks of the daemon (web-admin/admin.h), answered by director,
- * engine, library and clock. Owner: main. Threads: the core thread alone. */
+ * alerts, engine, library and clock. Owner: main. Threads: the core thread alone. */
 #pragma once
 
+#include "alerts.h"
 #include "clock.h"
 #include "director.h"
 #include "faults.h"
@@ -11,6 +12,7 @@
 /* The ctx of every op; everything in it is borrowed. */
 struct ops_context {
 	struct director *director;
+	struct alerts *alerts;
 	struct engine *engine;
 	struct library *library;
 	struct clock *clock;

@@ -191,6 +191,9 @@ void answer_done(struct answer *answer);
 DEFINE_AUTO_DONE(struct answer, answer_done)
 int store_answer_put(struct store *s, const char *who, const char *key,
 		     const struct answer *answer, int64_t now_us, struct error *err);
+/* In place of one that was put before: what it said is known better now. -ENOENT. */
+int store_answer_change(struct store *s, const char *who, const char *key,
+			const struct answer *answer, struct error *err);
 int store_answer_get(struct store *s, const char *who, const char *key,
 		     struct answer *ret, struct error *err);
 int store_answer_sweep(struct store *s, int64_t older_than_us, struct error *err);

@@ -191,6 +191,30 @@ int store_answer_put(struct store *s, const char *who, const char *key,
 		      : store_leave(s, put_answer(s, who, key, answer, now_us, err), err);
 }
 
+static int change_answer(struct store *s, const char *who, const char *key,
+			 const struct answer *answer, struct error *err) {
+	AUTO(query_done)
+	struct query q =
+		query_new(s, "UPDATE answer SET status = ?, location = ?,"
+			     " body = coalesce(?, '') WHERE who = ? AND key = ?");
+	query_bind_int(&q, answer->status);
+	query_bind_text(&q, answer->location);
+	query_bind_text(&q, answer->body);
+	query_bind_text(&q, who);
+	query_bind_text(&q, key);
+	int rc = query_run(&q, err);
+	return rc == 0  ? error_set(err, ENOENT,
+				    "this Idempotency-Key was not used before")
+	       : rc < 0 ? rc
+			: 0;
+}
+
+int store_answer_change(struct store *s, const char *who, const char *key,
+			const struct answer *answer, struct error *err) {
+	int rc = store_enter(s, err);
+	return rc < 0 ? rc : store_leave(s, change_answer(s, who, key, answer, err), err);
+}
+
 int store_answer_get(struct store *s, const char *who, const char *key,
 		     struct answer *ret, struct error *err) {
 	AUTO(query_done)

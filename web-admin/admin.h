@@ -77,6 +77,10 @@ struct admin_push {
 typedef void (*admin_clip_fn)(void *arg, const struct clip *clip, bool known,
 			      const struct error *err);
 
+/* The alert as it is, or err. Called exactly once, later; both are borrowed. */
+typedef void (*admin_alert_fn)(void *arg, const struct alert *alert,
+			       const struct error *err);
+
 enum admin_table {
 	ADMIN_AREAS,
 	ADMIN_OUTPUTS,
@@ -102,6 +106,20 @@ struct admin_ops {
 	 * somewhere. */
 	int (*stop)(void *ctx, const struct ids *zones, const char *author,
 		    struct error *err);
+	/* Sounds an alert: the engine has it before it is written. Takes the values of
+	 * *asked in any case; expires_us TIME_NONE: the default. Returns 1 and *ret_id
+	 * where it is in force, 0 for a drill that must have its sentence spoken first;
+	 * then `done` is called: when the first sound was heard, or after a short while.
+	 */
+	int (*alert)(void *ctx, struct alert *asked, admin_alert_fn done, void *arg,
+		     int64_t *ret_id, struct error *err);
+	int (*alert_cancel)(void *ctx, int64_t alert, const char *author,
+			    struct error *err); /* -EALREADY: it is over */
+	/* The transaction in which it was asked or cancelled was rolled back. */
+	void (*alert_lost)(void *ctx, int64_t alert);
+	/* Those in force, and those that ended and are not on disk yet; NULL behind the
+	 * last. Borrowed. */
+	const struct alert *(*alert_nth)(void *ctx, size_t i);
 	int (*clip_spool)(void *ctx, struct error *err); /* an fd */
 	int (*clip_import)(void *ctx, int fd, const char *title, const char *author,
 			   admin_clip_fn done, void *arg, struct error *err);
@@ -145,6 +163,7 @@ void admin_work(struct admin *a);
 /* Tells the listeners of /events. run: reads the row and sends it. */
 void admin_publish_run(struct admin *a, int64_t run);
 void admin_publish_status(struct admin *a, int64_t zone);
+void admin_publish_alert(struct admin *a, const struct alert *alert);
 void admin_publish_fault(struct admin *a, const struct admin_fault *fault, bool over);
 
 /* Makes a bearer token: 256 bits from the kernel, kept as its hash. Release with free().

@@ -1,8 +1,8 @@
 /* events.c - GET /events: server-sent events (WHATWG HTML, section 9.2), see events.h.
  *
- * A listener first gets the whole picture (status of every zone, every fault), then what
- * changes; so one that comes back needs no memory of what it missed. Each has a bounded
- * queue of its own. */
+ * A listener first gets the whole picture (status of every zone, every fault, every alert
+ * in force), then what changes; so one that comes back needs no memory of what it missed.
+ * Each has a bounded queue of its own. */
 #include "events.h"
 
 #include "base/str.h"
@@ -162,6 +162,11 @@ static void tell_fault(struct events *e, struct listener *only,
 	tell(e, only, "fault", data);
 }
 
+static void tell_alert(struct events *e, struct listener *only,
+		       const struct alert *alert) {
+	tell(e, only, "alert", render_alert(e->admin->config.tz, alert));
+}
+
 static int tell_picture(struct events *e, struct listener *l, struct error *err) {
 	const struct admin_config *config = &e->admin->config;
 	struct store_page page = {.after = 0, .limit = PAGE};
@@ -183,6 +188,11 @@ static int tell_picture(struct events *e, struct listener *l, struct error *err)
 	int rc = config->ops->faults(config->ctx, &faults, &n_faults, err);
 	for (size_t i = 0; rc >= 0 && i < n_faults; i++) {
 		tell_fault(e, l, &faults[i], false);
+	}
+	const struct alert *alert = NULL;
+	for (size_t i = 0; (alert = config->ops->alert_nth(config->ctx, i)) != NULL;
+	     i++) {
+		tell_alert(e, l, alert);
 	}
 	return rc;
 }
@@ -257,6 +267,12 @@ void events_status(struct events *e, int64_t zone) {
 	} else if (rc != -ENOENT) {
 		admin_log(e->admin, LOG_WARNING, "zone %lld could not be told: %s",
 			  (long long)zone, err.text);
+	}
+}
+
+void events_alert(struct events *e, const struct alert *alert) {
+	if (e->n > 0) {
+		tell_alert(e, NULL, alert);
 	}
 }
 

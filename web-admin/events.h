@@ -10,6 +10,7 @@ void events_free(struct events *e);
 
 void events_run(struct events *e, int64_t run);
 void events_status(struct events *e, int64_t zone);
+void events_alert(struct events *e, const struct alert *alert);
 void events_fault(struct events *e, const struct admin_fault *fault, bool over);
 
 /* -1: nothing to do. */

@@ -67,6 +67,10 @@ bool idempotency_begin(struct request *r) {
 			      "new one for each");
 	} else if (rc == 0) {
 		reply_again(r, &answer);
+	} else if (rc != -ENOENT && (r->route->flags & ROUTE_URGENT) != 0) {
+		admin_log(r->admin, LOG_ERR, "%s: its Idempotency-Key is ignored: %s",
+			  r->path, err.text);
+		free(MOVE(r->key));
 	} else if (rc != -ENOENT) {
 		reply_error(r, &err);
 	} else if (r->route->body != BODY_RAW) {
@@ -92,8 +96,12 @@ static int keep(struct request *r, struct error *err) {
 		.location = r->reply.location,
 		.body = r->reply.body,
 	};
-	return store_answer_put(r->admin->config.store, r->caller.key, r->key, &answer,
-				request_now_us(r), err);
+	struct store *store = r->admin->config.store;
+	int rc = r->kept ? store_answer_change(store, r->caller.key, r->key, &answer, err)
+			 : store_answer_put(store, r->caller.key, r->key, &answer,
+					    request_now_us(r), err);
+	r->kept = r->kept || rc == 0;
+	return rc;
 }
 
 static void told_on(struct request *r, bool stands) {
@@ -111,6 +119,10 @@ static void told_on(struct request *r, bool stands) {
 				  (long long)r->pushed.items[i], err.text);
 		}
 	}
+	if (!stands && r->alert != 0) {
+		r->kept = false;
+		config->ops->alert_lost(config->ctx, r->alert);
+	}
 	r->n_changes = 0;
 	ids_done(&r->pushed);
 }
@@ -122,8 +134,9 @@ void idempotency_end(struct request *r) {
 	struct store *store = r->admin->config.store;
 	struct error err = {0};
 	bool answered = r->stage == STAGE_ANSWERED;
+	bool held = r->stage == STAGE_DEFERRED && r->reply.status != 0;
 	bool joined = r->joined;
-	int rc = answered ? keep(r, &err) : 0;
+	int rc = answered || held ? keep(r, &err) : 0;
 	r->joined = false;
 	if (joined && rc == 0) {
 		rc = store_commit(store, &err);
@@ -142,7 +155,11 @@ void idempotency_end(struct request *r) {
 	if (r->reply.status < 500) {
 		reply_clear(r);
 		r->stage = STAGE_HANDLED;
-		reply_error(r, &err);
+		if (r->again != NULL) {
+			r->again(r);
+		} else {
+			reply_error(r, &err);
+		}
 	}
 }
 

@@ -33,13 +33,51 @@ json_t *render_run(const struct tz *tz, const struct run *run) {
 			return NULL;
 		}
 	}
+	bool alert = run->alert != 0;
 	return json_pack(
-		"{s:I, s:s, s:o, s:o, s:s?, s:s, s:s, s:o, s:o, s:s?, s:o}", "id",
-		(json_int_t)run->id, "source", run->source, "schedule",
-		render_id(run->schedule), "announcement", render_id(run->announcement),
-		"title", run->title, "class", run_class_name(run->class), "state",
-		outcome_name(run->state), "due", render_time(tz, run->due_us), "created",
-		render_time(tz, run->created_us), "author", run->author, "zones", zones);
+		"{s:I, s:s, s:o, s:o, s:o, s:s?, s:s?, s:s?, s:s, s:s, s:o, s:o, s:s?, "
+		"s:o}",
+		"id", (json_int_t)run->id, "source", run->source, "schedule",
+		render_id(run->schedule), "alert", render_id(run->alert), "announcement",
+		render_id(run->announcement), "severity",
+		alert ? severity_name(run->severity) : NULL, "level",
+		alert ? alert_level_name(run->level) : NULL, "title", run->title, "class",
+		run_class_name(run->class), "state", outcome_name(run->state), "due",
+		render_time(tz, run->due_us), "created", render_time(tz, run->created_us),
+		"author", run->author, "zones", zones);
+}
+
+static json_t *render_ids(const struct ids *ids) {
+	json_t *items = json_array();
+	for (size_t i = 0; i < ids->n; i++) {
+		json_array_append_new(items, json_integer(ids->items[i]));
+	}
+	return items;
+}
+
+static json_t *render_texts(const struct texts *texts) {
+	json_t *items = json_array();
+	for (size_t i = 0; i < texts->n; i++) {
+		json_array_append_new(items, json_string(texts->items[i]));
+	}
+	return items;
+}
+
+json_t *render_alert(const struct tz *tz, const struct alert *a) {
+	return json_pack(
+		"{s:I, s:s, s:s?, s:s?, s:s?, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:o, "
+		"s:o, s:o, s:s?, s:o, s:b, s:s?}",
+		"id", (json_int_t)a->id, "state", alert_state_name(a->state), "headline",
+		a->headline, "text", a->text, "clip", a->clip, "severity",
+		severity_name(a->severity), "level", alert_level_name(a->level), "zones",
+		render_ids(&a->resolved), "areas", render_texts(&a->areas),
+		"repeat_every_s",
+		a->repeat_every_s >= 0 ? json_integer(a->repeat_every_s) : json_null(),
+		"expires", render_time(tz, a->expires_us), "drill", a->drill, "updates",
+		render_id(a->updates), "created", render_time(tz, a->created_us), "ended",
+		render_time(tz, a->ended_us), "ended_by", a->ended_by, "first_sound_ms",
+		a->first_sound_ms >= 0 ? json_integer(a->first_sound_ms) : json_null(),
+		"on_disk", a->on_disk, "author", a->author);
 }
 
 static const char *zone_state_name(enum admin_zone_state state) {

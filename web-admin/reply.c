@@ -56,6 +56,10 @@ void reply_clear(struct request *r) {
 	reply_done(&r->reply);
 }
 
+void reply_instead(struct request *r) {
+	reply_clear(r);
+}
+
 static void begin(struct request *r, int status, const char *type) {
 	assert(r->reply.status == 0 && r->stage != STAGE_ANSWERED);
 	r->reply.status = status;

@@ -199,6 +199,11 @@ void request_defer(struct request *r) {
 	r->stage = STAGE_DEFERRED;
 }
 
+void request_hold(struct request *r) {
+	assert(r->stage == STAGE_ANSWERED);
+	r->stage = STAGE_DEFERRED;
+}
+
 void request_stream_wake(struct request *r) {
 	if (r->carrier != NULL) {
 		r->transport->wake(r->carrier);
@@ -318,6 +323,11 @@ void request_changed(struct request *r, enum admin_table table, int64_t id) {
 	}
 	assert(r->n_changes < CHANGES_MAX);
 	r->changes[r->n_changes++] = (struct change){table, id};
+}
+
+void request_alerted(struct request *r, int64_t alert, void (*again)(struct request *r)) {
+	r->alert = alert;
+	r->again = again;
 }
 
 void request_pushed(struct request *r, int64_t run) {

@@ -32,6 +32,7 @@ enum body_kind {
 enum {
 	ROUTE_OPEN = 1,   /* needs no token */
 	ROUTE_TOP = 2,    /* the path is whole, not below /api/v1: "/healthz" */
+	ROUTE_URGENT = 8, /* goes on where its Idempotency-Key cannot be looked up */
 	ROUTE_SECRET = 4, /* its answer is kept nowhere: an Idempotency-Key is ignored */
 };
 
@@ -47,6 +48,7 @@ struct route {
 
 /* Tables that end with an entry without a path; each in its api_*.c. routes.c joins them.
  */
+const struct route *api_alerts_routes(void);
 const struct route *api_areas_routes(void);
 const struct route *api_outputs_routes(void);
 const struct route *api_zones_routes(void);
@@ -95,6 +97,10 @@ void request_rollback(struct request *r);
  * known whether the transaction stands. */
 void request_changed(struct request *r, enum admin_table table, int64_t id);
 void request_pushed(struct request *r, int64_t run);
+/* After ops->alert or ->alert_cancel: what was done to the alert stands, whatever becomes
+ * of the transaction; where its record is lost, that is told on, and `again` answers in
+ * place of what was replied. */
+void request_alerted(struct request *r, int64_t alert, void (*again)(struct request *r));
 
 /* ------------------------------------------------------------------------- the answer */
 
@@ -117,3 +123,7 @@ void reply_error(struct request *r, const struct error *err);
 /* Puts the answer off: the connection sleeps until a reply_* is called. The request stays
  * valid until then, even where the caller has gone. */
 void request_defer(struct request *r);
+/* After a reply: it is kept with its key, in one transaction with what it tells of, but
+ * sent later, in the form that a second reply then gives it (reply_instead first). */
+void request_hold(struct request *r);
+void reply_instead(struct request *r);

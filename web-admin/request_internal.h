@@ -97,6 +97,9 @@ struct request {
 	struct change changes[CHANGES_MAX];
 	size_t n_changes;
 	struct ids pushed;
+	int64_t alert; /* of request_alerted, 0: none */
+	void (*again)(struct request *r);
+	bool kept; /* its answer is, with its key */
 
 	struct reply reply;
 	void (*completed)(struct request *r); /* what is done with a deferred answer */

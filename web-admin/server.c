@@ -249,6 +249,10 @@ void admin_publish_status(struct admin *a, int64_t zone) {
 	events_status(a->events, zone);
 }
 
+void admin_publish_alert(struct admin *a, const struct alert *alert) {
+	events_alert(a->events, alert);
+}
+
 void admin_publish_fault(struct admin *a, const struct admin_fault *fault, bool over) {
 	events_fault(a->events, fault, over);
 }

@@ -72,10 +72,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	assert(rc == 0);
 	AUTO(paper_answer_done) struct paper_answer a = paper_call(&paper, &call);
 	if (a.late != NULL) {
-		paper_imported(&paper, len % 2 == 0 ? NULL : "it does not decode");
+		if (paper.alert_done != NULL) {
+			paper_sounded(&paper, len % 2 == 0 ? 7 : -1);
+		} else {
+			paper_imported(&paper,
+				       len % 2 == 0 ? NULL : "it does not decode");
+		}
 		paper_late(&a);
 	}
 	store_rollback(paper.store);
+	paper.alert.id = 0; /* as if it had never been */
 	check(&a);
 	return 0;
 }

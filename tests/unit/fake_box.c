@@ -17,6 +17,7 @@
 #define ZONES_MAX 256
 #define ENGINE_JOBS_MAX 64 /* as the real one */
 #define EVENTS_MAX 1024
+#define SAYS_MAX 16
 
 static struct fake_box *the_box;
 
@@ -49,6 +50,7 @@ void clock_verdict_now(struct clock *clock, struct clock_verdict *ret) {
 /* ------------------------------------------------------------------------------- loop */
 
 struct loop_source {
+	struct loop_source *next;
 	loop_fn fn;
 	loop_fd_fn fd_fn;
 	void *arg;
@@ -56,8 +58,7 @@ struct loop_source {
 	bool armed;    /* defer */
 };
 
-static struct loop_source *the_timer;
-static struct loop_source *the_defer;
+static struct loop_source *sources;
 static struct loop_source *the_events;
 
 static struct loop_source *source_new(void *arg) {
@@ -65,6 +66,8 @@ static struct loop_source *source_new(void *arg) {
 	assert_non_null(source);
 	source->arg = arg;
 	source->at_us = INT64_MAX;
+	source->next = sources;
+	sources = source;
 	return source;
 }
 
@@ -73,9 +76,8 @@ int loop_add_timer(struct loop *loop, clockid_t clock, loop_fn fn, void *arg,
 	(void)loop;
 	(void)clock;
 	(void)err;
-	the_timer = source_new(arg);
-	the_timer->fn = fn;
-	*ret = the_timer;
+	*ret = source_new(arg);
+	(*ret)->fn = fn;
 	return 0;
 }
 
@@ -83,9 +85,8 @@ int loop_add_defer(struct loop *loop, loop_fn fn, void *arg, struct loop_source 
 		   struct error *err) {
 	(void)loop;
 	(void)err;
-	the_defer = source_new(arg);
-	the_defer->fn = fn;
-	*ret = the_defer;
+	*ret = source_new(arg);
+	(*ret)->fn = fn;
 	return 0;
 }
 
@@ -110,8 +111,14 @@ void loop_defer_arm(struct loop_source *defer) {
 }
 
 void loop_source_free(struct loop_source *source) {
-	the_timer = the_timer == source ? NULL : the_timer;
-	the_defer = the_defer == source ? NULL : the_defer;
+	if (source == NULL) {
+		return;
+	}
+	struct loop_source **at = &sources;
+	while (*at != source) {
+		at = &(*at)->next;
+	}
+	*at = source->next;
 	the_events = the_events == source ? NULL : the_events;
 	free(source);
 }
@@ -126,8 +133,9 @@ struct fake_job {
 	int64_t from_ms;
 	double gain_db;
 	bool started;
-	bool cut;    /* fading; end_us is when that is over */
-	bool astray; /* the clock was set while it sounded */
+	bool cut;            /* fading; end_us is when that is over */
+	bool astray;         /* the clock was set while it sounded */
+	char says[SAYS_MAX]; /* its parts, "CC_TA" */
 };
 
 static struct fake_job jobs[JOBS_MAX];
@@ -138,6 +146,7 @@ static size_t n_events;
 static size_t starts;
 static const char *broken;
 static bool stalled; /* the core does not come round */
+static double gains_db[ZONES_MAX];
 
 static void event_add(const struct engine_event *event) {
 	assert_true(first_event + n_events < EVENTS_MAX);
@@ -188,7 +197,12 @@ int engine_zone_set(struct engine *e, const struct engine_zone *zone, struct err
 		}
 	}
 	outputs[zone->id] = zone->output;
+	gains_db[zone->id] = zone->gain_db;
 	return 0;
+}
+
+double fake_box_gain_db(int64_t zone) {
+	return gains_db[zone];
 }
 
 void engine_zone_remove(struct engine *e, int64_t zone) {
@@ -218,6 +232,17 @@ static size_t count_jobs(void) {
 	return n;
 }
 
+static void what_it_says(const struct job *job, char ret[SAYS_MAX]) {
+	size_t n = 0;
+	for (size_t i = 0; i < job->n_parts && n + 1 < SAYS_MAX; i++) {
+		enum job_part_kind kind = job->parts[i].kind;
+		ret[n++] = kind == JOB_PART_CHIME     ? 'C'
+			   : kind == JOB_PART_SILENCE ? '_'
+						      : 'W';
+	}
+	ret[n] = '\0';
+}
+
 int engine_submit(struct engine *e, struct job *job, struct error *err) {
 	(void)e;
 	if (count_jobs() >= ENGINE_JOBS_MAX) {
@@ -236,6 +261,7 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 			.end_us = start_us + (left_us > 0 ? left_us : 0),
 			.from_ms = job->from_ms,
 		};
+		what_it_says(job, jobs[n_jobs - 1].says);
 	}
 	job_free(job);
 	return 0;
@@ -351,6 +377,15 @@ size_t fake_box_starts(void) {
 	return starts;
 }
 
+const char *fake_box_says(int64_t zone) {
+	for (size_t i = 0; i < n_jobs; i++) {
+		if (jobs[i].started && !jobs[i].cut && jobs[i].zone == zone) {
+			return jobs[i].says;
+		}
+	}
+	return "";
+}
+
 size_t fake_box_sounding(void) {
 	size_t n = 0;
 	for (size_t i = 0; i < n_jobs; i++) {
@@ -459,17 +494,40 @@ static void library_turn(void) {
 
 /* -------------------------------------------------------------------------------- box */
 
+static void on_began(void *ctx, const struct run *run, int64_t at_ns) {
+	struct fake_box *box = ctx;
+	alerts_began(box->alerts, run, at_ns);
+}
+
+static void on_ended(void *ctx, const struct director_sounding_end *end) {
+	struct fake_box *box = ctx;
+	alerts_ended(box->alerts, end);
+}
+
 static void director_begin(struct fake_box *box) {
 	struct director_config config = {
 		.store = box->store,
 		.faults = box->faults,
 		.tz = box->tz,
+		.on_sounding_began = on_began,
+		.on_sounding_ended = on_ended,
+		.ctx = box,
 	};
 	struct error err = {0};
 	if (director_new(&config, &box->director, &err) < 0 ||
 	    director_start(box->director, &err) < 0) {
 		fail_msg("%s", err.text);
 	}
+	struct alerts_config alerts = {
+		.store = box->store,
+		.director = box->director,
+		.faults = box->faults,
+		.fallback_clip = "",
+	};
+	if (alerts_new(&alerts, &box->alerts, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+	alerts_start(box->alerts);
 }
 
 void fake_box_start(struct fake_box *box) {
@@ -489,13 +547,21 @@ void fake_box_start(struct fake_box *box) {
 }
 
 void fake_box_done(struct fake_box *box) {
+	alerts_free(box->alerts);
 	director_free(box->director);
+	struct error err = {0};
+	error_set(&err, ECANCELED, "the box is gone");
+	while (n_words > 0) {
+		n_words--;
+		words[n_words].done(words[n_words].arg, NULL, false, &err);
+	}
 	faults_free(box->faults);
 	store_close(box->store);
 	tz_free(box->tz);
 }
 
 void fake_box_restart(struct fake_box *box, bool killed) {
+	alerts_free(box->alerts);
 	if (killed) {
 		/* What a killed director would have written must not be written: its end
 		 * is played on a store that forgets. */
@@ -509,19 +575,34 @@ void fake_box_restart(struct fake_box *box, bool killed) {
 	director_begin(box);
 }
 
+static struct loop_source *source_ready(void) {
+	struct loop_source *s = sources;
+	while (s != NULL && !s->armed && s->at_us > the_box->now_us) {
+		s = s->next;
+	}
+	return s;
+}
+
+static int64_t sources_next_us(void) {
+	int64_t next_us = INT64_MAX;
+	for (const struct loop_source *s = sources; s != NULL; s = s->next) {
+		next_us = s->at_us < next_us ? s->at_us : next_us;
+	}
+	return next_us;
+}
+
 /* Everything that is ready now, until nothing is. */
 static void settle(void) {
 	for (int i = 0; i < 1000; i++) {
 		library_turn();
 		engine_turn();
+		struct loop_source *ready = source_ready();
 		if (n_events > 0) {
 			the_events->fd_fn(the_events->arg, -1, 0);
-		} else if (the_defer->armed) {
-			the_defer->armed = false;
-			the_defer->fn(the_defer->arg);
-		} else if (the_timer->at_us <= the_box->now_us) {
-			the_timer->at_us = INT64_MAX;
-			the_timer->fn(the_timer->arg);
+		} else if (ready != NULL) {
+			ready->armed = false;
+			ready->at_us = INT64_MAX;
+			ready->fn(ready->arg);
 		} else {
 			return;
 		}
@@ -533,7 +614,7 @@ void fake_box_pass(struct fake_box *box, int64_t us) {
 	int64_t until_us = box->now_us + us;
 	settle();
 	for (;;) {
-		int64_t next = the_timer->at_us;
+		int64_t next = sources_next_us();
 		next = engine_next_us() < next ? engine_next_us() : next;
 		next = library_next_us() < next ? library_next_us() : next;
 		if (next > until_us) {

@@ -1,8 +1,9 @@
 /* fake_box.h - a box without time and sound: clock, loop, engine and library as the
- * director sees them, all on a clock that the test turns. The director, the planner, the
- * arbiter and the store under test are the real ones. */
+ * director sees them, all on a clock that the test turns. The director, the alerts, the
+ * planner, the arbiter and the store under test are the real ones. */
 #pragma once
 
+#include "daemon/alerts.h"
 #include "daemon/director.h"
 
 #include <stdbool.h>
@@ -17,6 +18,7 @@ struct fake_box {
 	struct faults *faults;
 	struct tz *tz;
 	struct director *director;
+	struct alerts *alerts;
 };
 
 /* On a database that lives in memory, at 2026-03-02 08:00 in Shanghai, trusted. */
@@ -67,5 +69,9 @@ struct fake_sound {
 	double gain_db;
 };
 size_t fake_box_heard(int64_t zone, struct fake_sound ret[FAKE_SOUNDS]);
+/* What sounds in a zone now, a letter a part: C chime, W words or recording, _ silence;
+ * "" where nothing does. */
+const char *fake_box_says(int64_t zone);
+double fake_box_gain_db(int64_t zone); /* as the engine was told last */
 /* From now on every job in every zone fails with these words; NULL: no more. */
 void fake_box_break_output(const char *words);

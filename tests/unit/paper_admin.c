@@ -117,6 +117,66 @@ static int op_stop(void *ctx, const struct ids *zones, const char *author,
 	return 0;
 }
 
+static int op_alert(void *ctx, struct alert *asked, admin_alert_fn done, void *arg,
+		    int64_t *ret_id, struct error *err) {
+	struct paper *p = ctx;
+	assert(p->alert_done == NULL && asked->resolved.n > 0);
+	alert_done(&p->alert);
+	p->alert = *asked;
+	*asked = (struct alert){0};
+	p->alert.created_us = p->now_us;
+	p->alert.ended_us = TIME_NONE;
+	p->alert.first_sound_ms = -1;
+	p->alert.on_disk = true;
+	if (p->alert.expires_us == TIME_NONE) {
+		p->alert.expires_us = p->now_us + 1;
+	}
+	p->alert_done = done;
+	p->alert_arg = arg;
+	if (p->alert.drill) {
+		return 0;
+	}
+	int rc = store_alert_add(p->store, &p->alert, err);
+	*ret_id = p->alert.id;
+	return rc < 0 ? rc : 1;
+}
+
+void paper_sounded(struct paper *p, int64_t ms) {
+	struct error err = {0};
+	error_set(&err, EAGAIN, "it could not be spoken");
+	p->alert.first_sound_ms = ms;
+	if (p->alert.id == 0) {
+		p->alert.id = 99;
+	}
+	admin_alert_fn done = MOVE(p->alert_done);
+	done(p->alert_arg, ms < 0 ? NULL : &p->alert, ms < 0 ? &err : NULL);
+}
+
+static int op_alert_cancel(void *ctx, int64_t id, const char *author, struct error *err) {
+	struct paper *p = ctx;
+	AUTO(alert_done) struct alert row = {0};
+	int rc = store_alert_get(p->store, id, &row, err);
+	if (rc < 0) {
+		return rc;
+	}
+	row.state = ALERT_CANCELLED;
+	row.ended_us = p->now_us;
+	free(row.ended_by);
+	row.ended_by = strdup(author);
+	return store_alert_change(p->store, &row, err);
+}
+
+static void op_alert_lost(void *ctx, int64_t id) {
+	struct paper *p = ctx;
+	p->lost = id;
+	p->alert.on_disk = false;
+}
+
+static const struct alert *op_alert_nth(void *ctx, size_t i) {
+	const struct paper *p = ctx;
+	return i == 0 && p->alert.id != 0 ? &p->alert : NULL;
+}
+
 static int op_clip_spool(void *ctx, struct error *err) {
 	struct paper *p = ctx;
 	return p->deny_spool ? error_set(err, ENOSPC, "the disk is full")
@@ -184,6 +244,10 @@ static const struct admin_ops ops = {
 	.push = op_push,
 	.run_stop = op_run_stop,
 	.stop = op_stop,
+	.alert = op_alert,
+	.alert_cancel = op_alert_cancel,
+	.alert_lost = op_alert_lost,
+	.alert_nth = op_alert_nth,
 	.clip_spool = op_clip_spool,
 	.clip_import = op_clip_import,
 	.clip_delete = op_clip_delete,
@@ -286,6 +350,10 @@ void paper_done(struct paper *p) {
 	if (p->done != NULL) {
 		paper_imported(p, "the box stops");
 	}
+	if (p->alert_done != NULL) {
+		paper_sounded(p, -1);
+	}
+	alert_done(&p->alert);
 	store_close(p->store);
 	tz_free(p->tz);
 }

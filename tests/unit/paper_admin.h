@@ -20,6 +20,10 @@ struct paper {
 	bool at_once;       /* clip_import and speak fail right away */
 	admin_clip_fn done; /* of the last import that waits, NULL where none */
 	void *arg;
+	admin_alert_fn alert_done; /* of the last alert, until paper_sounded */
+	void *alert_arg;
+	struct alert alert;          /* the last asked for; id 0: none */
+	int64_t lost;                /* of alert_lost */
 	enum admin_zone_state state; /* of every zone */
 	char log[512];               /* the last line */
 };
@@ -32,6 +36,9 @@ void paper_init(struct paper *p, const char *path);
 void paper_done(struct paper *p);
 /* Ends the import that waits: PAPER_CLIP, known already, or a fault where not NULL. */
 void paper_imported(struct paper *p, const char *fault);
+
+/* The first sound of the alert was heard after so many ms; below 0: its words failed. */
+void paper_sounded(struct paper *p, int64_t ms);
 
 /* What a caller sends, without a wire. */
 struct paper_call {

@@ -32,10 +32,13 @@ static void an_empty_file_is_all_defaults(void **state) {
 	assert_string_equal(c->speech_url, "");
 	assert_string_equal(c->speech_command, "");
 	assert_int_equal(c->speech_timeout_s, 20);
+	assert_string_equal(c->alert_fallback, "");
 	assert_false(c->review_required);
 	assert_int_equal(c->recordings_days, 90);
 	assert_int_equal(c->log_days, 1095);
 }
+
+#define SHA256 "3a1f0000000000000000000000000000000000000000000000000000000000b7"
 
 static void every_key_is_taken(void **state) {
 	(void)state;
@@ -56,6 +59,8 @@ static void every_key_is_taken(void **state) {
 				   "url =\n"
 				   "command =\n"
 				   "timeout_s = 300\n"
+				   "[alert]\n"
+				   "fallback = " SHA256 "\n"
 				   "[review]\n"
 				   "required = no\n"
 				   "[retention]\n"
@@ -75,6 +80,7 @@ static void every_key_is_taken(void **state) {
 	assert_int_equal(c->buffer_ms, 20);
 	assert_string_equal(c->speech_voice, "cmn");
 	assert_int_equal(c->speech_timeout_s, 300);
+	assert_string_equal(c->alert_fallback, SHA256);
 	assert_int_equal(c->recordings_days, 1);
 	assert_int_equal(c->log_days, 36500);
 }
@@ -92,6 +98,8 @@ static const struct refusal refusals[] = {
 	/* values */
 	{"[http]\nlisten = abc", "http.listen",
 	 "f:2: [http] listen = 'abc': write ADDRESS:PORT, for example 127.0.0.1:8080"},
+	{"[alert]\nfallback = gong.opus", "alert.fallback",
+	 "f:2: [alert] fallback = 'gong.opus': write the id of a clip"},
 	{"[http]\nlisten = 127.0.0.1", "http.listen", "f:2: [http] listen = '127.0.0.1'"},
 	{"[http]\nlisten = 127.0.0.1:0", "http.listen", "f:2: "},
 	{"[http]\nlisten = 127.0.0.1:65536", "http.listen", "f:2: "},

@@ -285,6 +285,96 @@ static void a_refused_commit_leaves_nothing(void **state) {
 	assert_int_equal(rmdir(folder), 0);
 }
 
+#define FLOOD "{\"headline\":\"Flood\",\"text\":\"climb\",\"zones\":[1]}"
+
+static struct paper_answer post_alert(struct paper *p, const char *key,
+				      const char *target, const char *body) {
+	struct paper_call call = {.method = "POST",
+				  .target = target,
+				  .type = JSON,
+				  .key = key,
+				  .body = body};
+	return paper_call(p, &call);
+}
+
+/* The key is kept in one transaction with the alert; the first sound is known later. */
+static void an_alert_is_asked_for_once(void **state) {
+	struct paper *p = *state;
+	struct error err = {0};
+	AUTO(paper_answer_done)
+	struct paper_answer a = post_alert(p, "k", "/api/v1/alerts", FLOOD);
+	assert_int_equal(a.status, 0);
+	/* A box that dies here knows both. */
+	AUTO(answer_done) struct answer kept = {0};
+	assert_int_equal(store_answer_get(p->store, a.late->caller.key, "k", &kept, &err),
+			 0);
+	assert_int_equal(kept.status, 201);
+	assert_non_null(strstr(kept.body, "\"first_sound_ms\":null"));
+	AUTO(paper_answer_done)
+	struct paper_answer b = post_alert(p, "k", "/api/v1/alerts", FLOOD);
+	assert_int_equal(b.status, 409);
+	paper_sounded(p, 12);
+	paper_late(&a);
+	assert_int_equal(a.status, 201);
+	assert_non_null(strstr(a.body, "\"first_sound_ms\":12"));
+	assert_string_equal(a.location, "/api/v1/alerts/1");
+	AUTO(paper_answer_done)
+	struct paper_answer c = post_alert(p, "k", "/api/v1/alerts", FLOOD);
+	assert_int_equal(c.status, 201);
+	assert_string_equal(c.body, a.body);
+	AUTO(alert_done) struct alert none = {0};
+	assert_int_equal(store_alert_get(p->store, 2, &none, &err), -ENOENT);
+}
+
+/* What was ordered sounds, or is silent; the caller learns that it is not on disk. */
+static void a_refused_commit_silences_no_alert(void **state) {
+	(void)state;
+	char folder[] = "/tmp/test-idempotency-XXXXXX";
+	assert_non_null(mkdtemp(folder));
+	char path[64];
+	char wal[80];
+	snprintf(path, sizeof(path), "%s/box.db", folder);
+	snprintf(wal, sizeof(wal), "%s-wal", path);
+	struct paper p;
+	paper_init(&p, path);
+	signal(SIGXFSZ, SIG_IGN);
+	struct stat st;
+	assert_int_equal(stat(wal, &st), 0);
+	struct rlimit old;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	struct rlimit tight = {.rlim_cur = (rlim_t)st.st_size, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	struct paper_answer a = post_alert(&p, "k", "/api/v1/alerts", FLOOD);
+	assert_int_equal(a.status, 0);
+	assert_int_equal(p.lost, 1);
+	paper_sounded(&p, 12);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	paper_late(&a);
+	assert_int_equal(a.status, 201);
+	assert_non_null(strstr(a.body, "\"on_disk\":false"));
+	paper_answer_done(&a);
+
+	struct paper_answer b = post_alert(&p, "k2", "/api/v1/alerts", FLOOD);
+	paper_sounded(&p, 12);
+	paper_late(&b);
+	assert_int_equal(b.status, 201);
+	paper_answer_done(&b);
+	p.lost = 0;
+	assert_int_equal(stat(wal, &st), 0);
+	tight.rlim_cur = (rlim_t)st.st_size;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	struct paper_answer c = post_alert(&p, "k3", "/api/v1/alerts/1/cancel", NULL);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(p.lost, 1);
+	assert_int_equal(c.status, 200);
+	assert_non_null(strstr(c.body, "\"on_disk\":false"));
+	paper_answer_done(&c);
+	paper_done(&p);
+	unlink(path);
+	unlink(wal);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 static int set_up(void **state) {
 	static struct paper paper;
 	handled = 0;
@@ -310,7 +400,9 @@ int main(void) {
 		TEST(the_first_is_still_under_way),
 		TEST(an_answer_outlives_its_caller),
 		TEST(old_answers_are_swept),
+		TEST(an_alert_is_asked_for_once),
 		cmocka_unit_test(a_refused_commit_leaves_nothing),
+		cmocka_unit_test(a_refused_commit_silences_no_alert),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -700,6 +700,8 @@ static void an_answer_is_kept_for_its_key(void **state) {
 	assert_refused(store_answer_put(s, "clerk", "k", &answer, NOON_US, &err), EEXIST,
 		       "Idempotency-Key");
 	assert_ok(store_answer_put(s, "other", "k", &bare, NOON_US + 5, &err));
+	assert_refused(store_answer_change(s, "other", "none", &bare, &err), ENOENT,
+		       "not used before");
 	assert_ok(store_answer_get(s, "clerk", "k", &back, &err));
 	assert_string_equal(back.request_sha256, request);
 	assert_int_equal(back.status, 201);
