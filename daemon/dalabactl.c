@@ -55,6 +55,26 @@ static const struct args_option say_options[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct args_option alert_options[] = {
+	{"text", "TEXT", "what to say: these words instead of a recording"},
+	{"headline", "TEXT", "said before it, and its name in every list"},
+	{"zone", "NAME...", ZONE_HELP},
+	{"area", "CODE...", AREA_HELP},
+	{"severity", "SEVERITY", "extreme, severe (the usual), moderate or minor"},
+	{"level", "LEVEL",
+	 "who issues it: village (the usual), town, county, city, province or national"},
+	{"repeat", "SECONDS", "from begin to begin; 0: once (20 s behind each end)"},
+	{"expires", "TIME", "silent from then on (an hour from now)"},
+	{"drill", NULL, "it says by voice that it is a drill"},
+	{"updates", "ID", "the alert in force that it replaces"},
+	{NULL, NULL, NULL},
+};
+
+static const struct args_option alert_list_options[] = {
+	{"all", NULL, "also those that are over"},
+	{NULL, NULL, NULL},
+};
+
 static const struct args_option add_options[] = {
 	{"announcement", "ID", "what to say: an announcement that is there"},
 	{"clip", "FILE|ID", "what to say: a recording, or a clip that is there"},
@@ -109,6 +129,12 @@ static const struct command commands[] = {
 	 dalabactl_play, play_options},
 	{"say", "TEXT", "speak a text and print the run's id", dalabactl_say,
 	 say_options},
+	{"alert cancel", "ID", "silence an emergency everywhere, for good",
+	 dalabactl_alert_cancel, no_options},
+	{"alert list", "", "the emergencies in force", dalabactl_alert_list,
+	 alert_list_options},
+	{"alert", "FILE|--text", "sound an emergency over everything, and print its id",
+	 dalabactl_alert, alert_options},
 	{"schedule add", "", "plan an announcement and print the schedule's id",
 	 dalabactl_schedule_add, add_options},
 	{"schedule list", "", "the schedules", dalabactl_schedule_list, no_options},

@@ -33,7 +33,8 @@ struct args {
 };
 
 /* argv: what follows the command, without it. words: what the command wants besides
- * options, "FILE" or "ID TEXT", "" for nothing; each one is needed. A word that is
+ * options, "FILE" or "ID TEXT", "" for nothing; each one is needed, "FILE|--text" where
+ * that option is not given. A word that is
  * missing is taken from the end of a "NAME..." option that took more than one: `play
  * --zone A FILE` means what it seems to. -EINVAL with a sentence about the use. */
 int args_parse(int argc, char **argv, const char *words,
