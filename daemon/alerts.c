@@ -105,7 +105,6 @@ void force_record(struct alerts *a, struct force *f) {
 		record_failed(a, f, &err);
 		return;
 	}
-	f->fresh = f->fresh || !f->row;
 	f->row = true;
 	f->dirty = false;
 	f->alert.on_disk = true;
@@ -113,21 +112,27 @@ void force_record(struct alerts *a, struct force *f) {
 }
 
 static void record_lost(struct alerts *a, struct force *f, const struct error *err) {
-	f->row = f->row && !f->fresh;
+	if (f->fresh) {
+		f->row = false;
+		director_sounding_lost(a->config.director, f->last_run);
+	}
 	f->fresh = false;
-	director_sounding_lost(a->config.director, f->last_run);
 	record_failed(a, f, err);
 }
 
-void alerts_lost(struct alerts *a, int64_t id) {
+static void lose(struct alerts *a, int64_t id, const struct error *err) {
 	struct force *f = alerts_force(a, id);
-	struct error err = {0};
-	error_set(&err, ENOSPC, "the record could not be committed");
 	while (f != NULL) {
-		record_lost(a, f, &err);
+		record_lost(a, f, err);
 		f = alerts_force(a, f->alert.updates);
 	}
 	alerts_turn_soon(a);
+}
+
+void alerts_lost(struct alerts *a, int64_t id) {
+	struct error err = {0};
+	error_set(&err, ENOSPC, "the disk did not take it");
+	lose(a, id, &err);
 }
 
 bool alerts_together(struct alerts *a) {
@@ -138,7 +143,11 @@ void alerts_together_end(struct alerts *a, bool joined, int64_t id) {
 	struct error err = {0};
 	if (joined && store_commit(a->config.store, &err) < 0) {
 		log_err("alert %lld: %s", (long long)id, err.text);
-		alerts_lost(a, id);
+		lose(a, id, &err);
+	}
+	struct force *f = alerts_force(a, id);
+	if (joined && f != NULL) {
+		f->fresh = false;
 	}
 }
 
@@ -407,7 +416,9 @@ void alerts_began(struct alerts *a, const struct run *run, int64_t at_ns) {
 	}
 	int64_t ms = (at_ns - f->asked_ns) / NS_PER_MS;
 	f->alert.first_sound_ms = ms > 0 ? ms : 0;
-	force_record(a, f);
+	/* Not now: the transaction that the director is in may be lost yet. */
+	f->write_ns = f->dirty ? f->write_ns : clock_mono_ns();
+	f->dirty = true;
 	force_tell(a, f);
 	alerts_turn_soon(a);
 }

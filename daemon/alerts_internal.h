@@ -47,7 +47,7 @@ struct force {
 	char speech_error[256];
 
 	bool row;   /* in the database */
-	bool fresh; /* since this turn */
+	bool fresh; /* asked in this turn: the transaction may be lost yet */
 	bool dirty; /* the row lacks something */
 	int64_t write_ns;
 	int64_t last_run;

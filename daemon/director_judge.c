@@ -171,7 +171,8 @@ static int64_t start_of(const struct director *d, const struct live_run *live) {
 		}
 		first = lz->zone.output;
 	}
-	if (live->run.due_us <= director_now(d)) {
+	/* An emergency does not ask the clock, which may have been set back. */
+	if (live_run_urgent(live) || live->run.due_us <= director_now(d)) {
 		return start_ns;
 	}
 	int64_t due_ns = clock_mono_ns_at(live->run.due_us);

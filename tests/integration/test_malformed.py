@@ -76,6 +76,7 @@ class Target:
     def listing(self):
         lists = {path: self.api.all(path) for path in LISTS}
         lists["/runs"] = [r["id"] for r in self.api.all("/runs")]
+        lists["/alerts"] = [(a["id"], a["state"]) for a in self.api.all("/alerts")]
         return lists
 
     def fire(self, operation, path, query, headers, data):
@@ -103,6 +104,9 @@ class Target:
         assert self.box.process.poll() is None, "it has crashed"
         if operation.method == "get":
             return
+        if status < 300 and "/alerts" in operation.path:
+            for alert in self.api.all("/alerts", state="active"):
+                self.api.post(f"/alerts/{alert['id']}/cancel")
         after = self.listing()
         if status >= 400:
             for path, items in self.before.items():

@@ -54,7 +54,8 @@ struct loop_source {
 	loop_fn fn;
 	loop_fd_fn fd_fn;
 	void *arg;
-	int64_t at_us; /* timer */
+	clockid_t clock;
+	int64_t at_us; /* timer, of its clock */
 	bool armed;    /* defer */
 };
 
@@ -74,10 +75,10 @@ static struct loop_source *source_new(void *arg) {
 int loop_add_timer(struct loop *loop, clockid_t clock, loop_fn fn, void *arg,
 		   struct loop_source **ret, struct error *err) {
 	(void)loop;
-	(void)clock;
 	(void)err;
 	*ret = source_new(arg);
 	(*ret)->fn = fn;
+	(*ret)->clock = clock;
 	return 0;
 }
 
@@ -575,9 +576,15 @@ void fake_box_restart(struct fake_box *box, bool killed) {
 	director_begin(box);
 }
 
+/* By the real-time clock. */
+static int64_t source_at_us(const struct loop_source *s) {
+	bool steps = s->clock == CLOCK_MONOTONIC && s->at_us != INT64_MAX;
+	return steps ? s->at_us + set_us : s->at_us;
+}
+
 static struct loop_source *source_ready(void) {
 	struct loop_source *s = sources;
-	while (s != NULL && !s->armed && s->at_us > the_box->now_us) {
+	while (s != NULL && !s->armed && source_at_us(s) > the_box->now_us) {
 		s = s->next;
 	}
 	return s;
@@ -586,7 +593,7 @@ static struct loop_source *source_ready(void) {
 static int64_t sources_next_us(void) {
 	int64_t next_us = INT64_MAX;
 	for (const struct loop_source *s = sources; s != NULL; s = s->next) {
-		next_us = s->at_us < next_us ? s->at_us : next_us;
+		next_us = source_at_us(s) < next_us ? source_at_us(s) : next_us;
 	}
 	return next_us;
 }

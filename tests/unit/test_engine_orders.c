@@ -238,6 +238,30 @@ static void fades_where_it_is_cut(void **state) {
 	}
 }
 
+/* What is planned may fill the engine; an emergency still finds room. */
+static void keeps_room_for_what_is_urgent(void **state) {
+	(void)state;
+	const int64_t zone = 1;
+	struct rig_card card = {1, 48000, true, NULL};
+	struct rig rig;
+	struct error err = {0};
+	rig_start(&rig, &card, 1, 200);
+	rig_zone(&rig, zone, 1, 0, 0.0);
+	int taken[2] = {0};
+	for (int64_t id = 1; id <= 100; id++) {
+		struct job *job = rig_chime(id, &zone, 1, 1);
+		job->urgent = id > 60;
+		job->start_ns = INT64_C(1) << 62; /* waits */
+		int rc = engine_submit(rig.engine, job, &err);
+		assert_true(rc == 0 || rc == -EBUSY);
+		taken[id > 60] += rc == 0;
+	}
+	assert_int_equal(taken[0], 48);
+	assert_int_equal(taken[1], 16);
+	assert_non_null(strstr(err.text, "64 jobs are waiting"));
+	rig_stop(&rig);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leaves_the_zone_beside_alone),
@@ -245,6 +269,7 @@ int main(void) {
 		cmocka_unit_test(adds_up_two_jobs),
 		cmocka_unit_test(drives_eight_zones),
 		cmocka_unit_test(fades_where_it_is_cut),
+		cmocka_unit_test(keeps_room_for_what_is_urgent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
