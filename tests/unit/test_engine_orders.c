@@ -140,19 +140,24 @@ static void adds_up_two_jobs(void **state) {
 	wait_end(&rig, 2, 1, ENGINE_END_PLAYED);
 	close_engine(&rig);
 	float *one = rig_chime_frames(1, &n);
-	float *sum = calloc(n + 24000, sizeof(*sum));
-	assert_non_null(sum);
-	for (size_t i = 0; i < n; i++) {
-		sum[i] += one[i];
-		sum[i + 24000] += one[i];
-	}
 	struct heard h = rig_heard(&rig, 1, 0);
-	check_match(&h, sum, n + 24000, 60, "two jobs");
-	assert_true(fabs(rig_match(&h, sum, n + 24000).gain - pow(10, -6.0 / 20)) <
-		    0.001);
+	double gain = pow(10, -6.0 / 20);
+	/* What is alone at first is taken away; what is left is the other, whole. Each is
+	 * put on its frame by the card's time as it is known then, so the two may lie
+	 * apart by as much as a start may be off. */
+	struct match first = rig_match(&h, one, 23000);
+	assert_true(first.snr_db >= 60 && fabs(first.gain - gain) < 0.001);
+	size_t at = (size_t)llround(first.frame);
+	for (size_t i = 0; i < n && at + i < h.n; i++) {
+		h.frames[at + i] -= (float)gain * one[i];
+	}
+	struct match second = rig_match(&h, one, n);
+	print_message("two jobs: %.1f dB, gain %.4f, %.2f frames apart\n", second.snr_db,
+		      second.gain, second.frame - first.frame);
+	assert_true(second.snr_db >= 60 && fabs(second.gain - gain) < 0.001);
+	assert_true(fabs(second.frame - first.frame - 24000) <= 96); /* 2 ms */
 	free(h.frames);
 	free(one);
-	free(sum);
 	rig_stop(&rig);
 }
 
