@@ -104,8 +104,8 @@ int engine_submit(struct engine *e, struct job *job, struct error *err);
 void engine_stop(struct engine *e, int64_t job, int64_t zone, int ramp_ms);
 
 /* How loud a job is in one zone (0: in all) from now on, -120 to 0 dB: it moves there
- * over ramp_ms (5 is the least), heard at once; what has not begun begins with it. Ended
- * or unknown is fine. Every job begins with 0 dB. */
+ * over ramp_ms (5 is the least), heard at once. What has not begun when the order comes
+ * begins with it; what must, has it in its gains_db. Ended or unknown is fine. */
 void engine_gain(struct engine *e, int64_t job, int64_t zone, double gain_db,
 		 int ramp_ms);
 

@@ -105,7 +105,7 @@ static int add_voices(struct engine *e, struct track *t, struct error *err) {
 		v->zone = z->id;
 		v->fade_in_s = INT64_MIN;
 		v->cut_s = INT64_MAX;
-		gain_line_init(&v->gain, 1.0F);
+		gain_line_init(&v->gain, mix_gain_of_db(job->gains_db[i]));
 		t->lead_ns = z->lead_ms * 1000000LL > t->lead_ns ? z->lead_ms * 1000000LL
 								 : t->lead_ns;
 	}

@@ -10,7 +10,9 @@ struct job *job_new(size_t n_parts, size_t n_zones) {
 	}
 	job->parts = calloc(n_parts, sizeof(*job->parts));
 	job->zones = calloc(n_zones, sizeof(*job->zones));
-	if ((n_parts > 0 && job->parts == NULL) || (n_zones > 0 && job->zones == NULL)) {
+	job->gains_db = calloc(n_zones, sizeof(*job->gains_db));
+	if ((n_parts > 0 && job->parts == NULL) ||
+	    (n_zones > 0 && (job->zones == NULL || job->gains_db == NULL))) {
 		job_free(job);
 		return NULL;
 	}
@@ -30,5 +32,6 @@ void job_free(struct job *job) {
 	}
 	free(job->parts);
 	free(job->zones);
+	free(job->gains_db);
 	free(job);
 }

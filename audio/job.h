@@ -29,8 +29,9 @@ struct job {
 	/* Place of its first frame in all that, repeats and gaps included; more than 0 it
 	 * fades in from there. Behind the end it is over at once. */
 	int64_t from_ms;
-	bool urgent;    /* finds room where others do not any more */
-	int64_t *zones; /* engine zones that play it */
+	bool urgent;      /* finds room where others do not any more */
+	int64_t *zones;   /* engine zones that play it */
+	double *gains_db; /* of each, what it begins with, -120 to 0: 0 as it is */
 	size_t n_zones;
 };
 

@@ -309,7 +309,8 @@ int64_t live_run_played_ms(const struct live_run *live, size_t i) {
 
 /* Puts the zones into the job that begin where its first does: horns that were
  * interrupted together come back together, whatever each had reached. */
-static void fill_zones(struct live_run *live, enum stage stage, struct job *job) {
+static void fill_zones(const struct director *d, struct live_run *live, enum stage stage,
+		       struct job *job) {
 	int64_t place_ms = -1;
 	job->n_zones = 0;
 	for (size_t i = 0; i < live->run.n_zones; i++) {
@@ -325,9 +326,11 @@ static void fill_zones(struct live_run *live, enum stage stage, struct job *job)
 		if (job->n_zones == 0 || lzr->from_ms < job->from_ms) {
 			job->from_ms = lzr->from_ms;
 		}
-		job->zones[job->n_zones++] = live->run.zones[i].zone;
+		const struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
 		lzr->job = job->id;
-		lzr->soft = false;
+		lzr->soft = lz != NULL && lz->beneath == live;
+		job->zones[job->n_zones] = live->run.zones[i].zone;
+		job->gains_db[job->n_zones++] = lzr->soft ? DUCK_DB : 0.0;
 	}
 }
 
@@ -385,7 +388,7 @@ bool director_submit(struct director *d, struct live_run *live, enum stage stage
 	if (rc >= 0) {
 		job->id = ++d->last_job;
 		job->start_ns = start_ns;
-		fill_zones(live, stage, job);
+		fill_zones(d, live, stage, job);
 		int64_t id = job->id;
 		rc = engine_submit(d->config.engine, job, &err);
 		if (rc >= 0) {

@@ -133,6 +133,7 @@ struct fake_job {
 	int64_t end_us;
 	int64_t from_ms;
 	double gain_db;
+	double begun_db;
 	bool started;
 	bool cut;            /* fading; end_us is when that is over */
 	bool astray;         /* the clock was set while it sounded */
@@ -261,6 +262,8 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 			.start_us = start_us,
 			.end_us = start_us + (left_us > 0 ? left_us : 0),
 			.from_ms = job->from_ms,
+			.gain_db = job->gains_db[i],
+			.begun_db = job->gains_db[i],
 		};
 		what_it_says(job, jobs[n_jobs - 1].says);
 	}
@@ -338,6 +341,7 @@ size_t fake_box_heard(int64_t zone, struct fake_sound ret[FAKE_SOUNDS]) {
 					    (the_box->now_us - jobs[i].start_us) / 1000,
 				.left_ms = (jobs[i].end_us - the_box->now_us) / 1000,
 				.gain_db = jobs[i].gain_db,
+				.begun_db = jobs[i].begun_db,
 			};
 		}
 	}

@@ -67,6 +67,7 @@ struct fake_sound {
 	int64_t place_ms; /* where in its job */
 	int64_t left_ms;
 	double gain_db;
+	double begun_db; /* the gain it was submitted with */
 };
 size_t fake_box_heard(int64_t zone, struct fake_sound ret[FAKE_SOUNDS]);
 /* What sounds in a zone now, a letter a part: C chime, W words or recording, _ silence;

@@ -190,6 +190,14 @@ static void what_is_interrupted_comes_back(void **state) {
 	}
 }
 
+/* What comes back beneath another must not be loud for an instant. */
+static void assert_begun_soft(int64_t zone) {
+	struct fake_sound sounds[FAKE_SOUNDS];
+	size_t n = fake_box_heard(zone, sounds);
+	assert_int_equal(n, 2);
+	assert_true(sounds[0].begun_db + sounds[1].begun_db == -18.0);
+}
+
 /* Music in eight zones, a notice over it in three, an emergency over both in two, a live
  * call in one; then everything is where it was, and the record tells it. */
 static void an_operators_afternoon(void **state) {
@@ -216,6 +224,8 @@ static void an_operators_afternoon(void **state) {
 	assert_heard(z[0], 16000, 46000);
 	assert_heard(z[1], 3200, 33200); /* 2.2 s and 32.2 s, and 1 s since */
 	assert_heard(z[2], 3200, 33200);
+	assert_begun_soft(z[1]);
+	assert_begun_soft(z[2]);
 	assert_heard(z[3], 46000, -1);
 	assert_heard(z[7], 35200, -1);
 	fake_box_pass(box, 5 * SECOND);
