@@ -184,10 +184,9 @@ static void ducks_and_comes_back(void **state) {
 }
 
 /* One job in two zones begins soft in one; the other must not change by a frame. */
-static void is_soft_in_one_zone_alone(void **state) {
-	(void)state;
+static void check_soft_beside(int rate, double loud_db, double soft_db) {
 	struct rig rig;
-	struct rig_card card = {2, RATE, false, NULL};
+	struct rig_card card = {2, rate, false, NULL};
 	const int64_t zones[] = {1, 2};
 	rig_start(&rig, &card, 1, 200);
 	rig_zone(&rig, 1, 1, 0, 0.0);
@@ -202,16 +201,22 @@ static void is_soft_in_one_zone_alone(void **state) {
 	struct heard soft = close_and_hear(&rig, 0);
 	struct heard loud = rig_heard(&rig, 1, 1);
 	struct match m = rig_match(&loud, wanted, n);
-	assert_true(m.snr_db >= 60.0 && fabs(m.gain - 1.0) < 0.001);
 	struct match s = rig_match(&soft, wanted, n);
-	print_message("beside: %.1f dB; soft: %.1f dB, gain %.2f dB\n", m.snr_db,
-		      s.snr_db, 20 * log10(s.gain));
-	assert_true(s.snr_db >= 40.0 && fabs(20 * log10(s.gain) - DUCK_DB) < 0.02);
+	print_message("%d Hz: beside %.1f dB; soft %.1f dB, gain %.2f dB\n", rate,
+		      m.snr_db, s.snr_db, 20 * log10(s.gain));
+	assert_true(m.snr_db >= loud_db && fabs(m.gain - 1.0) < 0.001);
+	assert_true(s.snr_db >= soft_db && fabs(20 * log10(s.gain) - DUCK_DB) < 0.02);
 	assert_true(fabs(s.frame - m.frame) < 0.1);
 	free(soft.frames);
 	free(loud.frames);
 	free(wanted);
 	rig_stop(&rig);
+}
+
+static void is_soft_in_one_zone_alone(void **state) {
+	(void)state;
+	check_soft_beside(48000, 60, 50);
+	check_soft_beside(44100, 50, 45);
 }
 
 struct offset_case {
