@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define HEADLINE_MAX_CHARS 200
-#define TEXT_MAX_CHARS 5000
+#define TEXT_MAX_CHARS 10000
 #define REPEAT_MIN_S 10
 #define REPEAT_MAX_S 3600
 

@@ -397,8 +397,8 @@ def test_a_key_is_one_alert(horns):
 
 
 REFUSED = [
-    ("text", {"text": None}), ("text", {"text": ""}), ("text", {"text": "x" * 5001}),
-    ("text", {"text": "洪" * 1700}), ("text", {"clip": "0" * 64}),
+    ("text", {"text": None}), ("text", {"text": ""}), ("text", {"text": "x" * 10001}),
+    ("text", {"text": "洪" * 10001}), ("text", {"clip": "0" * 64}),
     ("clip", {"text": None, "clip": "0" * 64}), ("clip", {"text": None, "clip": "x"}),
     ("headline", {"headline": ""}), ("headline", {"headline": "a\nb"}),
     ("headline", {"headline": "x" * 201}), ("severity", {"severity": "deadly"}),
