@@ -7,11 +7,11 @@
  * opened or that fails is a fault event, its jobs there end as failed, and it is tried
  * again for ever with back-off; every other output goes on untouched.
  *
- * Sound: 48 kHz float, mono per zone; a job is decoded once for all its zones; per zone
- * gain and soft limiter (-1 dBTP), then soxr to the card's rate, TPDF dither to its
- * format. A job's first frame leaves the sink at start_ns (+ the zone's lead_ms of
- * silence before it is *not* added: the lead starts early where there is time, and delays
- * the sound where there is none). */
+ * Sound: float, mono per zone; a job is decoded to 48 kHz once for all its zones and
+ * converted by soxr once for each rate of their cards; per zone gain and soft limiter (-1
+ * dBTP), TPDF dither to the card's format. A job's first frame leaves the sink at
+ * start_ns (+ the zone's lead_ms of silence before it is *not* added: the lead starts
+ * early where there is time, and delays the sound where there is none). */
 #pragma once
 
 #include "base/cleanup.h"

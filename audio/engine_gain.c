@@ -10,17 +10,17 @@ void gain_line_init(struct gain_line *g, float gain) {
 	g->n = 0;
 }
 
-/* The ramp that rules at s; NULL before the first. */
-static const struct gain_ramp *ramp_at(const struct gain_line *g, int64_t s) {
+/* The ramp that rules at a frame; NULL before the first. */
+static const struct gain_ramp *ramp_at(const struct gain_line *g, int64_t frame) {
 	size_t i = g->n;
-	while (i > 0 && g->ramps[i - 1].start_s > s) {
+	while (i > 0 && g->ramps[i - 1].start > frame) {
 		i--;
 	}
 	return i > 0 ? &g->ramps[i - 1] : NULL;
 }
 
-static float on_ramp(const struct gain_ramp *r, int64_t s) {
-	int64_t at = s - r->start_s;
+static float on_ramp(const struct gain_ramp *r, int64_t frame) {
+	int64_t at = frame - r->start;
 	if (at >= r->frames) {
 		return r->to;
 	}
@@ -28,19 +28,19 @@ static float on_ramp(const struct gain_ramp *r, int64_t s) {
 	return r->from + (r->to - r->from) * way;
 }
 
-float gain_line_at(const struct gain_line *g, int64_t s) {
-	const struct gain_ramp *r = ramp_at(g, s);
-	return r != NULL ? on_ramp(r, s) : g->base;
+float gain_line_at(const struct gain_line *g, int64_t frame) {
+	const struct gain_ramp *r = ramp_at(g, frame);
+	return r != NULL ? on_ramp(r, frame) : g->base;
 }
 
 float gain_line_end(const struct gain_line *g) {
 	return g->n > 0 ? g->ramps[g->n - 1].to : g->base;
 }
 
-void gain_line_to(struct gain_line *g, int64_t s, float to, int64_t frames) {
+void gain_line_to(struct gain_line *g, int64_t frame, float to, int64_t frames) {
 	assert(frames > 0);
-	float from = gain_line_at(g, s);
-	while (g->n > 0 && g->ramps[g->n - 1].start_s >= s) {
+	float from = gain_line_at(g, frame);
+	while (g->n > 0 && g->ramps[g->n - 1].start >= frame) {
 		g->n--;
 	}
 	if (g->n == GAIN_RAMPS) {
@@ -48,14 +48,14 @@ void gain_line_to(struct gain_line *g, int64_t s, float to, int64_t frames) {
 		g->n--;
 		memmove(g->ramps, g->ramps + 1, g->n * sizeof(g->ramps[0]));
 	}
-	g->ramps[g->n++] = (struct gain_ramp){s, frames, from, to};
+	g->ramps[g->n++] = (struct gain_ramp){frame, frames, from, to};
 }
 
 void gain_line_apply(const struct gain_line *g, float *frames, size_t n, int64_t at) {
 	int64_t last = at + (int64_t)n - 1;
 	const struct gain_ramp *r = ramp_at(g, last);
 	/* Nothing moves in most blocks. */
-	if (r == NULL || at >= r->start_s + r->frames) {
+	if (r == NULL || at >= r->start + r->frames) {
 		float gain = r != NULL ? r->to : g->base;
 		for (size_t i = 0; gain != 1.0F && i < n; i++) {
 			frames[i] *= gain;

@@ -19,11 +19,15 @@
 
 #define ENGINE_JOBS_MAX 64
 #define ENGINE_JOBS_URGENT 16 /* of these, for urgent ones alone */
-#define ENGINE_BLOCK 480      /* source frames mixed at a time: 10 ms */
-#define ENGINE_PREROLL 2400   /* source frames replayed before a jump: 50 ms */
-#define ENGINE_RAMP_MS 5      /* the shortest fade at a cut */
-#define ENGINE_GLIDE_MS 20    /* of a zone's gain */
-#define ENGINE_RISE_MS 300    /* of a job that begins within itself */
+_Static_assert(RING_RATE == ENGINE_RATE, "rings hold what the engine mixes");
+#define ENGINE_BLOCK 480 /* device frames mixed at a time */
+/* Device frames run over once more before a jump: more than the limiter looks back. */
+#define ENGINE_PREROLL 480
+/* Device frames beyond one that the chain has to mix for it. */
+#define ENGINE_REACH (LIMITER_DELAY + ENGINE_BLOCK)
+#define ENGINE_RAMP_MS 5   /* the shortest fade at a cut */
+#define ENGINE_GLIDE_MS 20 /* of a zone's gain */
+#define ENGINE_RISE_MS 300 /* of a job that begins within itself */
 /* Of SCHED_FIFO. Low among those that are real-time: what moves the bytes of the devices
  * in the kernel goes first. */
 #define ENGINE_PRIORITY_OUTPUT 12
@@ -63,15 +67,16 @@ struct voice {
 	enum voice_phase phase;
 	bool announced;     /* STARTED was sent */
 	bool in_step;       /* place it anew by the time: it or its output was lost */
-	int64_t begin_s;    /* source frame of the job's first */
+	int64_t begin_d;    /* device frame of the job's first */
 	int64_t start_ns;   /* when that is heard */
-	int64_t fade_in_s;  /* sounds from here on, faded in; INT64_MIN: from its start */
-	int64_t cut_s;      /* fades out from here on; INT64_MAX: to its end */
-	int64_t cut_frames; /* length of that fade */
+	int64_t fade_in_d;  /* sounds from here on, faded in; INT64_MIN: from its start */
+	int64_t cut_d;      /* fades out from here on; INT64_MAX: to its end */
+	int64_t cut_frames; /* device frames of that fade */
+	int cut_ms;         /* and its length before it is placed */
 	bool cut_wanted;    /* as soon as possible */
-	struct gain_line gain;
+	struct gain_line gain;   /* by device frames */
 	uint64_t gain_seen;      /* the order that `gain` follows */
-	int64_t lost_at;         /* in_step: frames of the job heard when it was lost */
+	int64_t lost_at;         /* in_step: source frames heard of it when it was lost */
 	int64_t missing;         /* source frames that were not there in time */
 	int64_t starved_ns;      /* since when none is, 0 */
 	struct engine_event end; /* filled when it ended */
@@ -88,6 +93,14 @@ struct tap {
 	size_t voices; /* core, before it is handed over */
 	size_t left;   /* output thread: voices that have not ended */
 	bool lost;     /* output thread: evicted from the ring, asked to be let in */
+};
+
+/* The reader's: how a lane of the ring is filled. */
+struct feed {
+	struct resample *resample; /* NULL: it is not */
+	int rate;
+	int64_t next_s;  /* source frame it takes next */
+	int64_t silence; /* frames of it before that */
 };
 
 struct track {
@@ -113,42 +126,48 @@ struct track {
 	struct track *next;
 	/* The reader's. */
 	struct source *source;
+	struct feed *feeds; /* of the lane of the same number */
 	struct track *reader_next;
 	int reader_phase;
 };
 
 /* ---- a zone's sound ---- */
 
+/* What the limiter remembers when it comes to a block. */
+struct strip_mark {
+	int64_t at; /* device frame */
+	float envelope;
+	int hold;
+};
+
 /* Made by the core, the output thread's until it hands it back. */
 struct strip {
 	int64_t zone;
 	uint32_t channels; /* bit c: it plays on channel c */
 	struct strip *next;
-	bool glide_set; /* gain was given once: from now on it glides */
 	struct glide gain;
 	struct limiter limiter;
 	struct meter meter;
-	struct resample *resample; /* NULL at 48 kHz */
+	struct strip_mark
+		*marks; /* of the newest blocks, as many as a rewind can cross */
+	size_t n_marks;
 	int rate;
 	bool running;
-	int64_t next_d; /* running: device frame it renders next */
-	int64_t next_s; /* source frame it mixes next */
-	int64_t drop;   /* frames of its output still to be dropped */
+	int64_t given_d; /* running: device frame it gives next */
+	int64_t next_d;  /* device frame it mixes next */
+	int64_t mixed_d; /* it mixed all before once */
+	int64_t block_d; /* device frame of the block's first */
 	float block[ENGINE_BLOCK];
-	size_t block_at;
-	size_t block_n;
 	_Atomic uint32_t level; /* for the core: strip_pack_level */
 };
 
 struct strip *strip_new(int64_t zone);
 void strip_free(struct strip *s);
-/* The device has another rate now. 0 or an error: no memory. Allocates. */
-int strip_set_rate(struct strip *s, int rate, struct error *err);
-/* Source frames beyond a device frame that it may need, and hear of after. */
-int64_t strip_reach(const struct strip *s);
-/* Source frame heard with device frame d. */
-int64_t strip_source_of(int64_t d, int rate);
-int64_t strip_device_of(int64_t s, int rate);
+/* The device has this rate and depth now. 0 or an error: no memory. Allocates. */
+int strip_set_rate(struct strip *s, int rate, int64_t buffer_frames, struct error *err);
+void strip_forget(struct strip *s); /* device frames are counted on from elsewhere */
+/* Glides there, or is there at once where nothing sounds. */
+void strip_set_gain(struct strip *s, float gain);
 /* Renders device frames [d, d + n) of the zone from the voices given (those of other
  * zones are left alone). False where there is nothing but silence; frames is untouched
  * then. Where d is not what follows, it starts anew ENGINE_PREROLL before it. */
@@ -157,7 +176,7 @@ bool strip_render(struct strip *s, struct voice *voices, int64_t d, int64_t n,
 uint32_t strip_pack_level(double rms_db, double peak_db);
 void strip_unpack_level(uint32_t level, double *rms_db, double *peak_db);
 
-int64_t voice_end_s(const struct voice *v); /* source frame behind its last */
+int64_t voice_end_d(const struct voice *v, int rate); /* device frame behind its last */
 
 /* ---- between the threads ---- */
 
@@ -237,7 +256,9 @@ struct output {
 	struct mailbox mail;
 	int64_t id;
 	int (*open_pcm)(const struct pcm_spec *spec, struct pcm **ret, struct error *err);
+	int reader_fd; /* wakes the reader */
 	/* Written by its thread. */
+	_Atomic int open_rate;   /* of its device, when it was last open; 0: never */
 	_Atomic int64_t beat_ns; /* until then it sleeps; past: it is at work since */
 	_Atomic bool exited;
 	/* Written by the core. */
@@ -293,6 +314,8 @@ void *output_run(void *output);
 
 /* Takes over a tap and its voices. */
 void voices_take(struct output *o, struct tap *tap);
+/* Has their rings give the rate of the device, which was just opened. */
+void voices_tune(struct output *o);
 struct strip *voices_strip(const struct output *o, int64_t zone);
 /* Something sounds now or lies placed ahead. */
 bool voices_sounding(const struct output *o);
@@ -329,6 +352,16 @@ struct reader {
 };
 
 void *reader_run(void *reader);
+
+/* ---- engine_lanes.c: the rates of a job; the reader thread only ---- */
+
+/* Gives every output the lane of its rate, makes and drops lanes. 0; more where one has
+ * to be tried again at once; or an error: no memory. */
+int lanes_serve(struct track *t, struct error *err);
+/* Converts what was decoded since, behind the end all there is. 0 or an error. */
+int lanes_follow(struct track *t, struct error *err);
+int64_t lanes_ready(const struct track *t); /* source frames that all lanes have */
+void lanes_stop(struct track *t);           /* frees what converts; the frames stay */
 
 /* ---- the core's side: engine.c, engine_outputs.c, engine_jobs.c; its thread only ----
  */

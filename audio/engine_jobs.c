@@ -18,6 +18,7 @@ void core_free_track(struct engine *e, struct track *track) {
 	job_free(track->job);
 	free(track->voices);
 	free(track->taps);
+	free(track->feeds);
 	free(track);
 }
 
@@ -67,9 +68,11 @@ static struct track *new_track(struct job *job) {
 	}
 	t->voices = calloc(job->n_zones, sizeof(*t->voices));
 	t->taps = calloc(job->n_zones, sizeof(*t->taps));
-	if (t->voices == NULL || t->taps == NULL) {
+	t->feeds = calloc(job->n_zones + 2, sizeof(*t->feeds));
+	if (t->voices == NULL || t->taps == NULL || t->feeds == NULL) {
 		free(t->voices);
 		free(t->taps);
+		free(t->feeds);
 		free(t);
 		return NULL;
 	}
@@ -103,8 +106,8 @@ static int add_voices(struct engine *e, struct track *t, struct error *err) {
 		v->track = t;
 		v->tap = find_tap(t, z->output);
 		v->zone = z->id;
-		v->fade_in_s = INT64_MIN;
-		v->cut_s = INT64_MAX;
+		v->fade_in_d = INT64_MIN;
+		v->cut_d = INT64_MAX;
 		gain_line_init(&v->gain, mix_gain_of_db(job->gains_db[i]));
 		t->lead_ns = z->lead_ms * 1000000LL > t->lead_ns ? z->lead_ms * 1000000LL
 								 : t->lead_ns;
@@ -161,6 +164,13 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 		rc = error_set(err, ENOMEM, "no memory to play a job");
 	}
 	struct command c = {.kind = COMMAND_TRACK, .track = t};
+	for (size_t i = 0; rc == 0 && i < t->n_taps; i++) {
+		/* The output says so itself, but later: the first piece is decoded for
+		 * the rate it has now. */
+		(void)ring_tune(&t->ring, i,
+				atomic_load_explicit(&t->taps[i].output->open_rate,
+						     memory_order_relaxed));
+	}
 	if (rc == 0 && mailbox_send(&e->reader.mail, &c) < 0) {
 		rc = error_set(err, ENOMEM, "no memory to play a job");
 	}
@@ -169,6 +179,7 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 			ring_done(&t->ring);
 			free(t->voices);
 			free(t->taps);
+			free(t->feeds);
 			free(t);
 		}
 		job_free(job);

@@ -23,6 +23,7 @@
 #define RETRY_MIN_NS 100000000LL
 #define RETRY_MAX_NS 5000000000LL
 #define HUNGRY_NS 2000000LL /* until a ring has more */
+#define BEAT_NS 20000000LL
 #define QUIT_NS 150000000LL /* for the last ramp */
 #define SHALLOW_MS 60       /* queued at most where nothing can be taken back */
 #define FIRST_MS 20         /* written before a device is started */
@@ -103,7 +104,7 @@ static int prepare_strip(struct output *o, struct strip *s, struct error *err) {
 			o->config->pcm, o->device->channels);
 		voices_fail(o, s->zone, engine_now_ns(), text);
 	}
-	return strip_set_rate(s, o->device->rate, err);
+	return strip_set_rate(s, o->device->rate, o->device->buffer_frames, err);
 }
 
 static int allocate_blocks(struct output *o, struct error *err) {
@@ -141,14 +142,18 @@ static void open_device(struct output *o) {
 	o->queued = 0;
 	o->started = false;
 	o->look_ns = engine_now_ns();
-	rc = allocate_blocks(o, &err);
+	rc = resample_check(ENGINE_RATE, p->rate, &err);
+	rc = rc < 0 ? rc : allocate_blocks(o, &err);
 	for (struct strip *s = o->strips; rc == 0 && s != NULL; s = s->next) {
+		strip_forget(s);
 		rc = prepare_strip(o, s, &err);
 	}
 	if (rc < 0) {
 		fail(o, &err);
 		return;
 	}
+	atomic_store_explicit(&o->open_rate, p->rate, memory_order_relaxed);
+	voices_tune(o);
 	char text[ENGINE_TEXT_SIZE];
 	char urgent[96] = "";
 	if (o->urgent_error != 0) {
@@ -173,7 +178,7 @@ static int stand(struct output *o, struct error *err) {
 	o->look_ns = engine_now_ns();
 	timeline_forget(&o->timeline);
 	for (struct strip *s = o->strips; s != NULL; s = s->next) {
-		s->running = false;
+		strip_forget(s);
 	}
 	return pcm_recover(o->device, err);
 }
@@ -205,21 +210,28 @@ static int look(struct output *o, int64_t now_ns, struct error *err) {
 
 /* ---- writing ---- */
 
+static float *plane_of(const struct output *o, int channel) {
+	return o->planes + (size_t)channel * (size_t)o->block;
+}
+
 static void render_strip(struct output *o, struct strip *s, int64_t n, uint32_t *used) {
 	const struct pcm *p = o->device;
-	float *own = o->planes + (size_t)p->channels * (size_t)o->block;
+	/* Straight into its channel where it is the first there. */
+	int first = s->channels != 0 ? __builtin_ctz(s->channels) : p->channels;
+	bool shared = first >= p->channels || (*used & 1U << first) != 0;
+	float *own = plane_of(o, shared ? p->channels : first);
 	if (!strip_render(s, o->voices, o->written, n, own)) {
 		return;
 	}
 	for (int c = 0; c < p->channels; c++) {
 		uint32_t bit = 1U << c;
-		float *plane = o->planes + (size_t)c * (size_t)o->block;
+		float *plane = plane_of(o, c);
 		if ((s->channels & bit) == 0) {
 			continue;
 		}
 		if ((*used & bit) != 0) {
 			mix_add(plane, own, (size_t)n);
-		} else {
+		} else if (plane != own) {
 			memcpy(plane, own, (size_t)n * sizeof(*plane));
 		}
 		*used |= bit;
@@ -237,8 +249,8 @@ static int write_block(struct output *o, int64_t n, struct error *err) {
 	       (size_t)n * (size_t)p->channels * mix_format_bytes(p->format));
 	for (int c = 0; c < p->channels; c++) {
 		if ((used & 1U << c) != 0) {
-			mix_write(p->format, o->planes + (size_t)c * (size_t)o->block,
-				  (size_t)n, c, p->channels, o->frames, &o->dither[c]);
+			mix_write(p->format, plane_of(o, c), (size_t)n, c, p->channels,
+				  o->frames, &o->dither[c]);
 		}
 	}
 	int done = pcm_write(o->device, o->frames, n, err);
@@ -355,12 +367,7 @@ static void take_zone(struct output *o, const struct command *c) {
 		s = voices_strip(o, c->zone);
 	}
 	float gain = mix_gain_of_db(c->gain_db);
-	if (s->glide_set) {
-		glide_to(&s->gain, gain, ENGINE_RATE * ENGINE_GLIDE_MS / 1000);
-	} else {
-		glide_init(&s->gain, gain);
-	}
-	s->glide_set = true;
+	strip_set_gain(s, gain);
 	s->channels = c->channels;
 	if (o->device != NULL && prepare_strip(o, s, &err) < 0) {
 		fail(o, &err);
@@ -457,6 +464,8 @@ static int64_t next_wake_ns(const struct output *o, int64_t now_ns, bool flushed
 		int64_t low = depth(o) * 3 / 10;
 		int64_t left = o->queued > low ? o->queued - low : 0;
 		int64_t fill_ns = now_ns + timeline_ns(left, o->device->rate);
+		/* On a beat that all outputs keep: to wake up together costs less. */
+		fill_ns -= left > 0 ? fill_ns % BEAT_NS : 0;
 		fill_ns = o->hungry && now_ns + HUNGRY_NS < fill_ns ? now_ns + HUNGRY_NS
 								    : fill_ns;
 		/* What lies behind now was looked at just now. */

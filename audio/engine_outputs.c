@@ -95,6 +95,7 @@ static int add_output(struct engine *e, const struct engine_output *from,
 	}
 	o->id = from->id;
 	o->open_pcm = e->open_pcm;
+	o->reader_fd = e->reader.mail.wake_fd;
 	o->rate = from->rate;
 	o->channels = from->channels;
 	o->config = new_config(e, from);

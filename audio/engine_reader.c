@@ -1,6 +1,7 @@
 /* engine_reader.c - the one thread that reads clips: decodes each job once, ahead of its
- * outputs, into the job's ring. It also notices an output thread that is stuck in a
- * driver. Thread: its own. Blocks: on the disk, so nobody ever waits for it. */
+ * outputs, into the job's ring, at each of their rates (engine_lanes.c). It also notices
+ * an output thread that is stuck in a driver. Thread: its own. Blocks: on the disk, so
+ * nobody ever waits for it. */
 #include "engine_internal.h"
 
 #include "source.h"
@@ -12,6 +13,7 @@
 
 #define PIECE 960             /* source frames decoded at a time: 20 ms */
 #define PRIME 1920            /* before a job is given its start */
+#define PRIME_LANE 960        /* and this much of it at every rate */
 #define TURN 9600             /* decoded for one job before the next has its turn */
 #define HURRY 14400           /* the fastest output is this near to running out */
 #define AHEAD_MS 800          /* decoded beyond what the devices have queued */
@@ -45,18 +47,28 @@ static void give_start(struct track *track) {
 	wake_outputs(track);
 }
 
+static void fail_track(struct track *track) {
+	atomic_store_explicit(&track->failed, true, memory_order_release);
+}
+
 static void end_track(struct track *track) {
+	/* What outputs may read of an earlier failure is not written again. */
+	bool failed = atomic_load_explicit(&track->failed, memory_order_relaxed);
+	struct error unused = {0};
 	track->reader_phase = READER_DONE;
 	source_free(track->source);
 	track->source = NULL;
 	ring_set_end(&track->ring, ring_head(&track->ring));
+	if (lanes_follow(track, failed ? &unused : &track->error) < 0) {
+		fail_track(track);
+	}
 	if (atomic_load_explicit(&track->start_ns, memory_order_relaxed) == 0) {
 		give_start(track);
 	}
 }
 
-static void fail_track(struct track *track) {
-	atomic_store_explicit(&track->failed, true, memory_order_release);
+static void end_failed(struct track *track) {
+	fail_track(track);
 	end_track(track);
 	wake_outputs(track);
 }
@@ -70,7 +82,7 @@ static void open_track(struct reader *r, struct track *track) {
 	}
 	track->reader_phase = READER_DECODING;
 	if (rc < 0) {
-		fail_track(track);
+		end_failed(track);
 	}
 }
 
@@ -82,17 +94,19 @@ static bool decode_piece(struct track *track) {
 		return false;
 	}
 	int got = source_read(track->source, frames, PIECE, &track->error);
-	if (got < 0) {
-		fail_track(track);
-		return false;
-	}
 	if (got == 0) {
 		end_track(track);
 		return false;
 	}
-	ring_write(&track->ring, frames, got);
+	if (got > 0) {
+		ring_write(&track->ring, frames, got);
+	}
+	if (got < 0 || lanes_follow(track, &track->error) < 0) {
+		end_failed(track);
+		return false;
+	}
 	if (atomic_load_explicit(&track->start_ns, memory_order_relaxed) == 0 &&
-	    ring_head(&track->ring) >= PRIME) {
+	    ring_head(&track->ring) >= PRIME && lanes_ready(track) >= PRIME_LANE) {
 		give_start(track);
 	}
 	return true;
@@ -103,14 +117,20 @@ static bool work_on(struct reader *r, struct track *track) {
 	if (track->reader_phase == READER_NEW) {
 		open_track(r, track);
 	}
+	struct error err = {0};
+	int waiting = lanes_serve(track, &err);
+	if (waiting < 0 && track->reader_phase == READER_DECODING) {
+		track->error = err;
+		end_failed(track);
+	}
 	int64_t done = 0;
 	while (track->reader_phase == READER_DECODING && done < TURN) {
 		if (!decode_piece(track)) {
-			return false;
+			return waiting > 0;
 		}
 		done += PIECE;
 	}
-	return track->reader_phase == READER_DECODING;
+	return waiting > 0 || track->reader_phase == READER_DECODING;
 }
 
 /* ---- commands ---- */
@@ -123,6 +143,7 @@ static void close_track(struct reader *r, struct track *track) {
 	*at = track->reader_next;
 	source_free(track->source);
 	track->source = NULL;
+	lanes_stop(track);
 	track->reader_next = r->closed;
 	r->closed = track;
 }
@@ -264,6 +285,7 @@ void *reader_run(void *reader) {
 	for (struct track *t = r->tracks; t != NULL; t = t->reader_next) {
 		source_free(t->source);
 		t->source = NULL;
+		lanes_stop(t);
 	}
 	atomic_store_explicit(&r->exited, true, memory_order_release);
 	engine_wake(r->mail.notes_fd);

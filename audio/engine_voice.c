@@ -16,6 +16,20 @@
 #define IMMINENT_NS 20000000LL
 #define PLACE_NS 20000000LL /* a voice is placed before the device is filled so far */
 #define RETRY_NS 20000000LL /* of a note that found no room */
+#define REJOIN_MS 50        /* ahead of what is written: where an evicted ring comes in */
+
+static void tune(struct output *o, struct tap *tap) {
+	size_t index = (size_t)(tap - tap->track->taps);
+	if (o->device != NULL && ring_tune(&tap->track->ring, index, o->device->rate)) {
+		engine_wake(o->reader_fd);
+	}
+}
+
+void voices_tune(struct output *o) {
+	for (struct tap *tap = o->taps; tap != NULL; tap = tap->next) {
+		tune(o, tap);
+	}
+}
 
 void voices_take(struct output *o, struct tap *tap) {
 	struct track *track = tap->track;
@@ -31,6 +45,7 @@ void voices_take(struct output *o, struct tap *tap) {
 			tap->left++;
 		}
 	}
+	tune(o, tap);
 }
 
 struct strip *voices_strip(const struct output *o, int64_t zone) {
@@ -64,8 +79,9 @@ static int64_t max64(int64_t a, int64_t b) {
 static int64_t passed_of(const struct output *o, const struct voice *v) {
 	int64_t n = v->lost_at;
 	if (v->phase == VOICE_SOUNDING && o->device != NULL) {
-		int64_t s = strip_source_of(o->heard, o->device->rate);
-		n = min64(s, voice_end_s(v)) - v->begin_s;
+		int rate = o->device->rate;
+		n = ring_scale(min64(o->heard, voice_end_d(v, rate)) - v->begin_d, rate,
+			       ENGINE_RATE);
 	}
 	return max64(n, 0);
 }
@@ -108,7 +124,7 @@ static void finish_cut(struct output *o, struct voice *v, int64_t at_ns) {
 static void finish_by_itself(struct output *o, struct voice *v, int64_t at_ns) {
 	const struct track *track = v->track;
 	bool failed = atomic_load_explicit(&track->failed, memory_order_acquire);
-	if (v->cut_wanted || v->cut_s != INT64_MAX) {
+	if (v->cut_wanted || v->cut_d != INT64_MAX) {
 		finish_cut(o, v, at_ns);
 	} else if (failed) {
 		finish(o, v, ENGINE_END_FAILED, at_ns, track->error.text);
@@ -136,26 +152,25 @@ void voices_lose(struct output *o) {
 		if (v->phase != VOICE_SOUNDING) {
 			continue;
 		}
-		int64_t s = strip_source_of(o->heard, o->timeline.rate);
-		if (v->cut_s != INT64_MAX && s >= v->cut_s) {
+		if (v->cut_d != INT64_MAX && o->heard >= v->cut_d) {
 			finish_by_itself(o, v, engine_now_ns());
 			continue;
 		}
-		v->lost_at = max64(s - v->begin_s, 0);
+		v->lost_at = ring_scale(max64(o->heard - v->begin_d, 0), o->timeline.rate,
+					ENGINE_RATE);
 		v->in_step = true;
 		v->phase = VOICE_WAITING;
-		v->cut_wanted = v->cut_wanted || v->cut_s != INT64_MAX;
-		v->cut_s = INT64_MAX;
+		v->cut_wanted = v->cut_wanted || v->cut_d != INT64_MAX;
+		v->cut_d = INT64_MAX;
 		/* Frames are counted anew where it comes back. */
 		gain_line_init(&v->gain, gain_line_end(&v->gain));
 	}
 }
 
 static void want_cut(struct voice *v, int ramp_ms) {
-	if (v->cut_s == INT64_MAX && !v->cut_wanted) {
-		ramp_ms = ramp_ms > ENGINE_RAMP_MS ? ramp_ms : ENGINE_RAMP_MS;
+	if (v->cut_d == INT64_MAX && !v->cut_wanted) {
 		v->cut_wanted = true;
-		v->cut_frames = (int64_t)ramp_ms * (ENGINE_RATE / 1000);
+		v->cut_ms = ramp_ms > ENGINE_RAMP_MS ? ramp_ms : ENGINE_RAMP_MS;
 	}
 }
 
@@ -192,7 +207,10 @@ static int64_t frame_wanted(const struct output *o, const struct voice *v,
 			    int64_t now_ns) {
 	int64_t start_ns = start_of(v);
 	int64_t ahead_ns = start_ns - now_ns;
-	if (start_ns == 0 || v->phase != VOICE_WAITING) {
+	/* Of a device that was just opened the reader may not know the rate yet: it is
+	 * awake, and wakes us. */
+	if (start_ns == 0 || v->phase != VOICE_WAITING ||
+	    ring_wants(&v->track->ring, v->tap) != 0) {
 		return INT64_MAX;
 	}
 	if (!o->started) {
@@ -209,13 +227,14 @@ static int64_t frame_wanted(const struct output *o, const struct voice *v,
 }
 
 /* It has not begun, and will with this gain; from within itself it rises to it. */
-static void begin_gain(struct voice *v, float gain) {
+static void begin_gain(const struct output *o, struct voice *v, float gain) {
 	if (v->track->job->from_ms == 0 || v->phase == VOICE_WAITING) {
 		gain_line_init(&v->gain, gain);
 		return;
 	}
 	gain_line_init(&v->gain, 0.0F);
-	gain_line_to(&v->gain, v->begin_s, gain, ENGINE_RISE_MS * (ENGINE_RATE / 1000));
+	gain_line_to(&v->gain, v->begin_d, gain,
+		     ENGINE_RISE_MS * (int64_t)o->device->rate / 1000);
 }
 
 static bool gain_ordered(const struct voice *v) {
@@ -226,13 +245,11 @@ static void settle_gain(const struct output *o, struct voice *v) {
 	int64_t ramp_ms = 0;
 	v->gain_seen = atomic_load_explicit(&v->gain_order, memory_order_acquire);
 	float gain = gain_unpack(v->gain_seen, &ramp_ms);
-	int64_t s = v->phase == VOICE_SOUNDING
-			    ? strip_source_of(o->written, o->device->rate)
-			    : INT64_MIN;
-	if (v->phase == VOICE_SOUNDING && s > v->begin_s) {
-		gain_line_to(&v->gain, s, gain, ramp_ms * (ENGINE_RATE / 1000));
+	if (v->phase == VOICE_SOUNDING && o->written > v->begin_d) {
+		gain_line_to(&v->gain, o->written, gain,
+			     ramp_ms * o->device->rate / 1000);
 	} else {
-		begin_gain(v, gain);
+		begin_gain(o, v, gain);
 	}
 }
 
@@ -241,18 +258,18 @@ static void place(struct output *o, struct voice *v, int64_t d) {
 	int64_t start_ns = start_of(v);
 	v->phase = VOICE_SOUNDING;
 	if (v->in_step) {
-		v->begin_s = strip_source_of(d, rate);
-		v->fade_in_s = max64(strip_source_of(o->written, rate), v->begin_s);
-		v->missing += max64(v->fade_in_s - v->begin_s - v->lost_at, 0);
+		v->begin_d = d;
+		v->fade_in_d = max64(o->written, d);
+		int64_t back_at = ring_scale(v->fade_in_d - d, rate, ENGINE_RATE);
+		v->missing += max64(back_at - v->lost_at, 0);
 	} else {
-		d = max64(d, o->written);
-		v->begin_s = strip_source_of(d, rate);
+		v->begin_d = max64(d, o->written);
 		v->start_ns = start_ns;
-		begin_gain(v, gain_line_end(&v->gain));
+		begin_gain(o, v, gain_line_end(&v->gain));
 	}
 	v->in_step = false;
 	v->lost_at = 0;
-	if (voice_end_s(v) <= strip_source_of(o->written, rate)) {
+	if (voice_end_d(v, rate) <= o->written) {
 		finish_by_itself(o, v, engine_now_ns());
 	}
 }
@@ -262,14 +279,15 @@ static void settle_cut(struct output *o, struct voice *v, int64_t now_ns) {
 		finish_cut(o, v, now_ns);
 		return;
 	}
-	if (v->phase != VOICE_SOUNDING || v->cut_s != INT64_MAX) {
+	if (v->phase != VOICE_SOUNDING || v->cut_d != INT64_MAX) {
 		return;
 	}
-	int64_t cut_s = strip_source_of(o->written, o->device->rate);
-	if (v->begin_s >= cut_s) {
+	int rate = o->device->rate;
+	if (v->begin_d >= o->written) {
 		finish_cut(o, v, now_ns);
-	} else if (cut_s < voice_end_s(v)) {
-		v->cut_s = cut_s;
+	} else if (o->written < voice_end_d(v, rate)) {
+		v->cut_d = o->written;
+		v->cut_frames = (int64_t)v->cut_ms * rate / 1000;
 	}
 	v->cut_wanted = false;
 }
@@ -288,8 +306,7 @@ static int64_t find_change(const struct output *o, int64_t now_ns) {
 	int64_t open = first_open(o);
 	int64_t change = o->written;
 	for (const struct voice *v = o->voices; v != NULL; v = v->next) {
-		bool begun = v->phase == VOICE_SOUNDING &&
-			     strip_device_of(v->begin_s, o->device->rate) < o->written;
+		bool begun = v->phase == VOICE_SOUNDING && v->begin_d < o->written;
 		if ((v->cut_wanted && v->phase == VOICE_SOUNDING) ||
 		    (begun && gain_ordered(v))) {
 			change = min64(change, open);
@@ -336,18 +353,14 @@ void voices_settle(struct output *o, int64_t now_ns) {
 }
 
 int64_t voices_ready(const struct output *o, int64_t n) {
-	int rate = o->device->rate;
 	for (const struct voice *v = o->voices; v != NULL; v = v->next) {
-		const struct strip *s = voices_strip(o, v->zone);
-		if (v->phase != VOICE_SOUNDING || s == NULL) {
+		if (v->phase != VOICE_SOUNDING) {
 			continue;
 		}
-		const struct ring *ring = &v->track->ring;
-		int64_t end = ring_end(ring);
-		int64_t head = ring_head(ring);
-		if (head < end && !v->track->taps[v->tap].lost) {
-			int64_t to_s = v->begin_s + head - strip_reach(s);
-			n = min64(n, strip_device_of(to_s, rate) - o->written);
+		int64_t head = v->begin_d + ring_ready(&v->track->ring, v->tap);
+		if (head < voice_end_d(v, o->device->rate) &&
+		    !v->track->taps[v->tap].lost) {
+			n = min64(n, head - ENGINE_REACH - o->written);
 		}
 	}
 	return max64(n, 0);
@@ -356,8 +369,7 @@ int64_t voices_ready(const struct output *o, int64_t n) {
 /* ---- what is told ---- */
 
 static bool announce(struct output *o, struct voice *v) {
-	int64_t d = strip_device_of(v->begin_s, o->device->rate);
-	int64_t at_ns = timeline_ns_of_frame(&o->timeline, d);
+	int64_t at_ns = timeline_ns_of_frame(&o->timeline, v->begin_d);
 	const struct job *job = v->track->job;
 	struct note note = {
 		.kind = NOTE_EVENT,
@@ -381,56 +393,67 @@ static bool announce(struct output *o, struct voice *v) {
 }
 
 static void report_voice(struct output *o, struct voice *v, int64_t now_ns) {
-	int rate = o->device->rate;
-	if (!v->announced && timeline_known(&o->timeline) &&
-	    strip_device_of(v->begin_s, rate) < o->written) {
+	if (!v->announced && timeline_known(&o->timeline) && v->begin_d < o->written) {
 		(void)announce(o, v);
 	}
-	int64_t end_s = voice_end_s(v);
-	if (end_s != INT64_MAX && strip_device_of(end_s, rate) < o->heard) {
-		int64_t at_ns =
-			timeline_ns_of_frame(&o->timeline, strip_device_of(end_s, rate));
-		finish_by_itself(o, v, at_ns);
+	int64_t end_d = voice_end_d(v, o->device->rate);
+	if (end_d != INT64_MAX && end_d < o->heard) {
+		finish_by_itself(o, v, timeline_ns_of_frame(&o->timeline, end_d));
 	} else if (v->starved_ns != 0 && now_ns - v->starved_ns > ENGINE_STARVED_NS) {
 		finish(o, v, ENGINE_END_FAILED, now_ns,
 		       "the sound did not come from the disk in time");
 	}
 }
 
-/* Where a tap's ring may be overwritten: all that a rewind or a new start can ask for
- * again is kept. */
-static void advance_tap(struct output *o, struct tap *tap) {
-	struct track *track = tap->track;
-	size_t index = (size_t)(tap - track->taps);
-	int rate = o->device->rate;
-	int64_t kept_s = strip_source_of(first_open(o), rate) - ENGINE_PREROLL;
-	int64_t position = INT64_MAX;
-	int64_t begin_s = 0;
+/* The source frame from which on a tap's ring is kept: all that a rewind or a new start
+ * can ask for again. INT64_MAX: nothing is known yet. *begin_d: where its job began. */
+static int64_t kept_from(const struct output *o, const struct tap *tap,
+			 int64_t *begin_d) {
+	size_t index = (size_t)(tap - tap->track->taps);
+	int64_t kept_d = first_open(o) - ENGINE_PREROLL - ENGINE_BLOCK;
+	int64_t kept = INT64_MAX;
 	for (const struct voice *v = o->voices; v != NULL; v = v->next) {
-		const struct strip *s = voices_strip(o, v->zone);
-		if (v->track != track || v->tap != index || v->phase == VOICE_ENDING) {
+		if (v->track != tap->track || v->tap != index ||
+		    v->phase == VOICE_ENDING) {
 			continue;
 		}
 		if (v->phase == VOICE_WAITING && !v->in_step) {
-			position = 0;
-		} else if (v->phase == VOICE_SOUNDING && s != NULL) {
-			begin_s = v->begin_s;
-			position = min64(position, kept_s - strip_reach(s) - begin_s);
+			*begin_d = o->written;
+			return 0;
+		}
+		if (v->phase == VOICE_SOUNDING) {
+			int64_t from = ring_scale(kept_d - v->begin_d, o->device->rate,
+						  ENGINE_RATE);
+			*begin_d = v->begin_d;
+			kept = min64(kept, max64(from, 0));
 		}
 	}
-	if (position == INT64_MAX) {
+	return kept;
+}
+
+/* Where a tap's ring may be overwritten. */
+static void advance_tap(struct output *o, struct tap *tap) {
+	struct track *track = tap->track;
+	size_t index = (size_t)(tap - track->taps);
+	int64_t begin_d = 0;
+	int64_t kept = kept_from(o, tap, &begin_d);
+	if (kept == INT64_MAX) {
 		return;
 	}
 	if (tap->lost) {
 		tap->lost = !ring_joined(&track->ring, index);
-	} else if (!ring_advance(&track->ring, index, max64(position, 0))) {
-		int64_t back_s = strip_source_of(o->written, rate) + ENGINE_PREROLL;
-		ring_rejoin(&track->ring, index, back_s - begin_s);
-		tap->lost = true;
-		for (struct voice *v = o->voices; v != NULL; v = v->next) {
-			if (v->track == track && v->tap == index) {
-				v->fade_in_s = back_s;
-			}
+		return;
+	}
+	if (ring_advance(&track->ring, index, kept)) {
+		return;
+	}
+	int64_t back_d = o->written + (int64_t)REJOIN_MS * o->device->rate / 1000;
+	ring_rejoin(&track->ring, index,
+		    ring_scale(back_d - begin_d, o->device->rate, ENGINE_RATE));
+	tap->lost = true;
+	for (struct voice *v = o->voices; v != NULL; v = v->next) {
+		if (v->track == track && v->tap == index) {
+			v->fade_in_d = back_d;
 		}
 	}
 }
@@ -461,12 +484,11 @@ int64_t voices_wake_ns(const struct output *o, int64_t now_ns) {
 			ahead_ns += o->started ? 0 : ENGINE_PRESTART_NS;
 			wake_ns = min64(wake_ns, start_ns - ahead_ns);
 		} else if (v->phase == VOICE_SOUNDING && timeline_known(&o->timeline)) {
-			int64_t end_s = voice_end_s(v);
-			if (end_s != INT64_MAX) {
-				int64_t d = strip_device_of(end_s, o->device->rate) + 1;
-				wake_ns = min64(wake_ns,
-						timeline_ns_of_frame(&o->timeline, d) +
-							1000000);
+			int64_t end_d = voice_end_d(v, o->device->rate);
+			if (end_d != INT64_MAX) {
+				int64_t end_ns =
+					timeline_ns_of_frame(&o->timeline, end_d + 1);
+				wake_ns = min64(wake_ns, end_ns + 1000000);
 			}
 		}
 	}

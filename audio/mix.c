@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#define LANES 8  /* frames the compiler may take at a time */
+#define PIECE 64 /* frames worked on at a time where a row of them is kept */
 #define ONE_Q30 (1 << 30)
 /* The taps at one phase add up to less than this, so no interpolated value is more than
  * this many times the largest frame. */
@@ -26,44 +28,74 @@ void mix_add(float *to, const float *from, size_t n) {
 	}
 }
 
+static float larger(float a, float b) {
+	return a > b ? a : b;
+}
+
 float mix_peak(const float *frames, size_t n) {
-	/* Four at a time, so that the compiler may keep them in one register. */
-	float peak[4] = {0};
+	/* Several at a time, so that the compiler may keep them in one register. */
+	float peak[LANES] = {0};
 	size_t i = 0;
-	for (; i + 4 <= n; i += 4) {
-		for (size_t k = 0; k < 4; k++) {
-			float v = fabsf(frames[i + k]);
-			peak[k] = v > peak[k] ? v : peak[k];
+	for (; i + LANES <= n; i += LANES) {
+		for (size_t k = 0; k < LANES; k++) {
+			peak[k] = larger(peak[k], fabsf(frames[i + k]));
 		}
 	}
 	for (; i < n; i++) {
-		float v = fabsf(frames[i]);
-		peak[0] = v > peak[0] ? v : peak[0];
+		peak[0] = larger(peak[0], fabsf(frames[i]));
 	}
-	return fmaxf(fmaxf(peak[0], peak[1]), fmaxf(peak[2], peak[3]));
+	for (size_t k = 1; k < LANES; k++) {
+		peak[0] = larger(peak[0], peak[k]);
+	}
+	return peak[0];
+}
+
+static float sum_of_squares(const float *frames, size_t n) {
+	float sum[LANES] = {0};
+	size_t i = 0;
+	for (; i + LANES <= n; i += LANES) {
+		for (size_t k = 0; k < LANES; k++) {
+			sum[k] += frames[i + k] * frames[i + k];
+		}
+	}
+	for (; i < n; i++) {
+		sum[0] += frames[i] * frames[i];
+	}
+	for (size_t k = 1; k < LANES; k++) {
+		sum[0] += sum[k];
+	}
+	return sum[0];
 }
 
 void glide_init(struct glide *g, float gain) {
-	*g = (struct glide){.gain = gain, .target = gain};
+	*g = (struct glide){.from = gain, .to = gain};
 }
 
-void glide_to(struct glide *g, float target, int frames) {
-	g->target = target;
-	g->step = (target - g->gain) / (float)(frames > 0 ? frames : 1);
-}
-
-void glide_apply(struct glide *g, float *frames, size_t n) {
-	size_t i = 0;
-	for (; i < n && g->gain != g->target; i++) {
-		float next = g->gain + g->step;
-		bool there = g->step > 0.0F ? next >= g->target : next <= g->target;
-		g->gain = there ? g->target : next;
-		frames[i] *= g->gain;
+static float glide_at(const struct glide *g, int64_t at) {
+	if (at < g->start) {
+		return g->from;
 	}
-	float gain = g->gain;
-	if (gain != 1.0F) {
-		for (; i < n; i++) {
-			frames[i] *= gain;
+	if (at - g->start >= g->length) {
+		return g->to;
+	}
+	return g->from + (g->to - g->from) * ((float)(at - g->start) / (float)g->length);
+}
+
+void glide_to(struct glide *g, float gain, int64_t start, int64_t length) {
+	*g = (struct glide){
+		.from = glide_at(g, start), .to = gain, .start = start, .length = length};
+}
+
+void glide_apply(const struct glide *g, float *frames, size_t n, int64_t at) {
+	float first = glide_at(g, at);
+	float last = glide_at(g, at + (int64_t)n);
+	if (first != last || (at < g->start && at + (int64_t)n > g->start)) {
+		for (size_t i = 0; i < n; i++) {
+			frames[i] *= glide_at(g, at + (int64_t)i);
+		}
+	} else if (first != 1.0F) {
+		for (size_t i = 0; i < n; i++) {
+			frames[i] *= first;
 		}
 	}
 }
@@ -134,12 +166,10 @@ void limiter_reset(struct limiter *l) {
 static void find_peaks(const struct limiter *l, const float *x, float *peaks, size_t n) {
 	const float *middle = x - LIMITER_TAPS / 2;
 	for (size_t i = 0; i < n; i++) {
-		float a = fabsf(middle[i]);
-		float b = fabsf(middle[i + 1]);
-		peaks[i] = a > b ? a : b;
+		peaks[i] = larger(fabsf(middle[i]), fabsf(middle[i + 1]));
 	}
 	for (int phase = 0; phase < 3; phase++) {
-		float sums[LIMITER_BLOCK] = {0};
+		float sums[PIECE] = {0};
 		for (int k = 0; k < LIMITER_TAPS; k++) {
 			const float *from = x - (LIMITER_TAPS - 1) + k;
 			float tap = l->taps[phase][k];
@@ -148,10 +178,15 @@ static void find_peaks(const struct limiter *l, const float *x, float *peaks, si
 			}
 		}
 		for (size_t i = 0; i < n; i++) {
-			float v = fabsf(sums[i]);
-			peaks[i] = v > peaks[i] ? v : peaks[i];
+			peaks[i] = larger(peaks[i], fabsf(sums[i]));
 		}
 	}
+}
+
+/* Nothing in the n frames at x, nor between them, can reach the ceiling. */
+static bool is_low(const struct limiter *l, const float *x, size_t n) {
+	return mix_peak(x - (LIMITER_TAPS - 1), n + LIMITER_TAPS - 1) * OVERSHOOT_MAX <
+	       l->ceiling;
 }
 
 /* The gain at which frame i leaves: the mean of the gains asked for over the window. Each
@@ -180,19 +215,36 @@ static float next_gain(struct limiter *l, float peak) {
 				 ((double)((int64_t)LIMITER_WINDOW * ONE_Q30)));
 }
 
+/* No gain but 1 is asked for, held or on its way. */
+static bool is_idle(const struct limiter *l) {
+	return l->sum == (int64_t)LIMITER_WINDOW * ONE_Q30 && l->envelope >= 1.0F;
+}
+
+/* Sets the gain of a piece of up to PIECE frames, given what comes in with it. */
+static void limit_piece(struct limiter *l, const float *x, float *frames, size_t n) {
+	float peaks[PIECE] = {0};
+	if (!is_low(l, x, n)) {
+		find_peaks(l, x, peaks, n);
+	} else if (is_idle(l)) {
+		return;
+	}
+	/* Ever so often it is only almost reached. */
+	if (is_idle(l) && mix_peak(peaks, n) <= l->ceiling) {
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		frames[i] *= next_gain(l, peaks[i]);
+	}
+}
+
 void limiter_process(struct limiter *l, float *frames, size_t n) {
 	float *x = l->work + LIMITER_DELAY;
 	memcpy(l->work, l->past, sizeof(l->past));
 	memcpy(x, frames, n * sizeof(*frames));
-	bool quiet =
-		l->sum == (int64_t)LIMITER_WINDOW * ONE_Q30 && l->envelope >= 1.0F &&
-		mix_peak(x - (LIMITER_TAPS - 1), n + LIMITER_TAPS - 1) * OVERSHOOT_MAX <
-			l->ceiling;
 	memcpy(frames, l->work, n * sizeof(*frames));
-	if (!quiet) {
-		find_peaks(l, x, l->peaks, n);
-		for (size_t i = 0; i < n; i++) {
-			frames[i] *= next_gain(l, l->peaks[i]);
+	if (!is_idle(l) || !is_low(l, x, n)) {
+		for (size_t i = 0; i < n; i += PIECE) {
+			limit_piece(l, x + i, frames + i, n - i < PIECE ? n - i : PIECE);
 		}
 	}
 	memcpy(l->past, l->work + n, sizeof(l->past));
@@ -209,13 +261,8 @@ bool meter_add(struct meter *m, const float *frames, size_t n) {
 		size_t piece = (size_t)(m->window - m->filled);
 		piece = piece < n ? piece : n;
 		if (frames != NULL) {
-			float squares = 0.0F;
-			for (size_t i = 0; i < piece; i++) {
-				squares += frames[i] * frames[i];
-			}
-			float peak = mix_peak(frames, piece);
-			m->squares += (double)squares;
-			m->peak = peak > m->peak ? peak : m->peak;
+			m->squares += (double)sum_of_squares(frames, piece);
+			m->peak = larger(m->peak, mix_peak(frames, piece));
 			frames += piece;
 		}
 		m->filled += (int)piece;
@@ -249,40 +296,62 @@ const char *mix_format_name(enum mix_format format) {
 	return formats[format].name;
 }
 
-/* Uniform in [0, 1). */
-static float next_uniform(struct dither *d) {
-	d->state = d->state * 1664525U + 1013904223U;
-	return (float)(d->state >> 8) * 0x1p-24F;
+#define DITHER_TIMES 1664525U
+#define DITHER_PLUS 1013904223U
+
+/* The next n numbers, uniform in [0, 1). Each is made from the one LANES before it, which
+ * gives the same row as one by one. */
+static void next_uniforms(struct dither *d, float *uniform, size_t n) {
+	uint32_t state[PIECE];
+	uint32_t times = 1;
+	uint32_t plus = 0;
+	for (size_t k = 0; k < LANES; k++) {
+		times *= DITHER_TIMES;
+		plus = plus * DITHER_TIMES + DITHER_PLUS;
+		state[k] = d->state * times + plus;
+	}
+	for (size_t i = LANES; i < PIECE; i += LANES) {
+		for (size_t k = 0; k < LANES; k++) {
+			state[i + k] = state[i + k - LANES] * times + plus;
+		}
+	}
+	for (size_t i = 0; i < PIECE; i++) {
+		uniform[i] = (float)(int32_t)(state[i] >> 8) * 0x1p-24F;
+	}
+	d->state = state[n - 1];
 }
 
-/* The difference of two uniforms is triangular; taking the one before as the second
- * moves the noise up, where a horn carries least. */
-static float next_dither(struct dither *d) {
-	float now = next_uniform(d);
-	float noise = now - d->last;
-	d->last = now;
-	return noise;
-}
-
-static int32_t to_int(float value, float max) {
-	value = value > max ? max : value < -max - 1.0F ? -max - 1.0F : value;
-	return (int32_t)(value >= 0.0F ? value + 0.5F : value - 0.5F);
-}
-
-static void write_s16(const float *frames, size_t n, size_t step, unsigned char *to,
-		      struct dither *d) {
-	for (size_t i = 0; i < n; i++, to += step) {
-		int32_t v = to_int(frames[i] * 32768.0F + next_dither(d), 32767.0F);
-		int16_t narrow = (int16_t)v;
-		memcpy(to, &narrow, sizeof(narrow));
+/* Up to PIECE frames as integers with dither. The difference of two uniforms is
+ * triangular; taking the one before as the second moves the noise up, where a horn
+ * carries least. */
+static void round_dithered(const float *frames, size_t n, float scale, struct dither *d,
+			   int32_t *to) {
+	float uniform[1 + PIECE];
+	float max = scale - 1.0F;
+	uniform[0] = d->last;
+	next_uniforms(d, uniform + 1, n);
+	d->last = uniform[n];
+	for (size_t i = 0; i < n; i++) {
+		float v = frames[i] * scale + (uniform[i + 1] - uniform[i]);
+		v = v > max ? max : v;
+		v = v < -scale ? -scale : v;
+		to[i] = (int32_t)(v + (v >= 0.0F ? 0.5F : -0.5F));
 	}
 }
 
-static void write_s24(const float *frames, size_t n, size_t step, size_t bytes,
-		      unsigned char *to, struct dither *d) {
-	for (size_t i = 0; i < n; i++, to += step) {
-		int32_t v = to_int(frames[i] * 8388608.0F + next_dither(d), 8388607.0F);
-		memcpy(to, &v, bytes);
+static void write_dithered(const float *frames, size_t n, float scale, size_t step,
+			   size_t bytes, unsigned char *to, struct dither *d) {
+	int32_t whole[PIECE];
+	for (size_t done = 0; done < n; done += PIECE) {
+		size_t piece = n - done < PIECE ? n - done : PIECE;
+		round_dithered(frames + done, piece, scale, d, whole);
+		for (size_t i = 0; i < piece && bytes == 2; i++, to += step) {
+			int16_t narrow = (int16_t)whole[i];
+			memcpy(to, &narrow, sizeof(narrow));
+		}
+		for (size_t i = 0; i < piece && bytes != 2; i++, to += step) {
+			memcpy(to, &whole[i], bytes);
+		}
 	}
 }
 
@@ -318,11 +387,11 @@ void mix_write(enum mix_format format, const float *frames, size_t n, int channe
 	}
 	switch (format) {
 	case MIX_S16:
-		write_s16(frames, n, step, at, d);
+		write_dithered(frames, n, 32768.0F, step, bytes, at, d);
 		break;
 	case MIX_S24_3:
 	case MIX_S24:
-		write_s24(frames, n, step, bytes, at, d);
+		write_dithered(frames, n, 8388608.0F, step, bytes, at, d);
 		break;
 	case MIX_S32:
 		write_s32(frames, n, step, at);

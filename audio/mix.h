@@ -16,15 +16,19 @@ double mix_db_of(double value);  /* at least MIX_SILENCE_DB */
 void mix_add(float *to, const float *from, size_t n);
 float mix_peak(const float *frames, size_t n);
 
-/* A gain that moves in a straight line, so that a turn of the knob makes no step. */
+/* A gain that moves in a straight line, so that a turn of the knob makes no step: `from`
+ * up to frame `start`, `to` from `length` frames later on. */
 struct glide {
-	float gain;
-	float target;
-	float step; /* per frame */
+	float from;
+	float to;
+	int64_t start;
+	int64_t length;
 };
 void glide_init(struct glide *g, float gain);
-void glide_to(struct glide *g, float target, int frames);
-void glide_apply(struct glide *g, float *frames, size_t n);
+/* From the gain it has at `start`; what lies before that is forgotten. */
+void glide_to(struct glide *g, float gain, int64_t start, int64_t length);
+/* To frames [at, at + n). */
+void glide_apply(const struct glide *g, float *frames, size_t n, int64_t at);
 
 /* Frames [at, at + n) of a sound that fades from `start` on, over `length` frames, along
  * a raised cosine: out, to silence ever after; in, from silence ever before. */
@@ -52,7 +56,6 @@ struct limiter {
 	int64_t sum;                    /* of them */
 	float envelope;                 /* gain held or on its way back */
 	int hold;                       /* frames it is still held */
-	float peaks[LIMITER_BLOCK];     /* work */
 	float work[LIMITER_DELAY + LIMITER_BLOCK];
 };
 void limiter_init(struct limiter *l, int rate);

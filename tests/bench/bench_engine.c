@@ -35,6 +35,7 @@ struct result {
 };
 
 static char folder[64];
+static double gain_db; /* of every zone */
 
 static double cpu_s(void) {
 	struct timespec t;
@@ -214,7 +215,8 @@ static struct engine *start_engine(int cards, int channels) {
 			struct engine_zone z = {.id = i * channels + c + 1,
 						.output = i + 1,
 						.channels = &c,
-						.n_channels = 1};
+						.n_channels = 1,
+						.gain_db = gain_db};
 			rc = engine_zone_set(e, &z, NULL);
 		}
 		if (rc < 0) {
@@ -254,6 +256,12 @@ static struct result engine_plays(int cards, int channels) {
 	r.ok = started == zones && ended == 0;
 	engine_free(e);
 	return r;
+}
+
+/* So loud that the limiter works most of the time. */
+static struct result engine_plays_loud(int cards, int channels) {
+	gain_db = 20.0;
+	return engine_plays(cards, channels);
 }
 
 static struct result engine_idle(int cards, int channels) {
@@ -308,6 +316,7 @@ int main(int argc, char **argv) {
 		{"engine, 16 zones, idle", engine_idle, 16, 1},
 		{"engine, 1 zone", engine_plays, 1, 1},
 		{"engine, 16 zones on 16 cards", engine_plays, 16, 1},
+		{"engine, 16 zones, limiter at work", engine_plays_loud, 16, 1},
 		{"engine, 64 zones on 64 cards", engine_plays, 64, 1},
 		{"engine, 64 zones on 8 cards", engine_plays, 8, 8},
 	};

@@ -138,8 +138,8 @@ static void check_ducked(const struct duck_case *c, const struct heard *h, int64
 		gain_line_to(&g, s, gains[i], frames);
 	}
 	double snr_db = fit(h, at, wanted, 0, n, &g, 1);
-	size_t low = (size_t)(g.ramps[0].start_s + frames);
-	size_t up = (size_t)g.ramps[1].start_s;
+	size_t low = (size_t)(g.ramps[0].start + frames);
+	size_t up = (size_t)g.ramps[1].start;
 	double soft_db = fit(h, at, wanted, low, up, &g, 1);
 	print_message("%s: %.1f dB in all, %.1f dB while soft; heard after %.1f and "
 		      "%.1f ms\n",

@@ -33,7 +33,9 @@ static void write_frames(struct ring *r, int64_t n) {
 static void check_frames(struct ring *r, size_t consumer, int64_t from, int64_t n,
 			 int64_t right) {
 	float frames[SIZE];
-	assert_int_equal(ring_read(r, consumer, from, n, frames), right);
+	int64_t first = -1;
+	assert_int_equal(ring_read(r, consumer, from, n, frames, &first), right);
+	assert_int_equal(first, 0);
 	for (int64_t i = 0; i < n; i++) {
 		bool there = i < right && from + i >= 0 && from + i < ring_head(r);
 		assert_true(frames[i] == (there ? value_of(from + i) : 0.0F));
@@ -43,6 +45,9 @@ static void check_frames(struct ring *r, size_t consumer, int64_t from, int64_t 
 static void start(struct ring *r, size_t consumers) {
 	assert_int_equal(ring_init(r, consumers), 0);
 	assert_int_equal(ring_allocate(r, SIZE), 0);
+	for (size_t i = 0; i < consumers; i++) {
+		assert_false(ring_tune(r, i, RING_RATE));
+	}
 }
 
 static void reads_what_was_written(void **state) {
@@ -81,7 +86,8 @@ static void evicts_who_lags_only_where_another_hurries(void **state) {
 	assert_true(ring_advance(&r, 0, 800));
 	assert_int_equal(ring_room(&r, 100, 250), 800);
 	float frames[10];
-	assert_int_equal(ring_read(&r, 1, 0, 10, frames), -ESTALE);
+	int64_t first = 0;
+	assert_int_equal(ring_read(&r, 1, 0, 10, frames, &first), -ESTALE);
 	assert_false(ring_advance(&r, 1, 900));
 	/* It comes back further on, and pins again. */
 	ring_rejoin(&r, 1, 900);
@@ -104,6 +110,76 @@ static void waits_for_nobody_that_left(void **state) {
 	assert_int_equal(ring_room(&r, 1, 0), 400);
 	ring_leave(&r, 1);
 	assert_int_equal(ring_room(&r, 1, 0), 0); /* with nobody there it does not run */
+	ring_done(&r);
+}
+
+/* Lane frame i has the value of source frame 2 i. */
+static void write_lane(struct ring *r, size_t lane, int rate) {
+	float frames[SIZE];
+	int64_t head = ring_lane_head(r, lane);
+	int64_t n = ring_scale(ring_head(r), RING_RATE, rate) - head;
+	for (int64_t i = 0; i < n; i++) {
+		frames[i] = value_of((head + i) * RING_RATE / rate);
+	}
+	ring_write_lane(r, lane, frames, n);
+}
+
+static void check_lane(struct ring *r, int64_t from, int64_t right, int64_t first) {
+	float frames[100];
+	int64_t got = -1;
+	assert_int_equal(ring_read(r, 0, from, 100, frames, &got), right);
+	assert_int_equal(got, first);
+	for (int64_t i = 0; i < 100; i++) {
+		bool there =
+			i < right && from + i >= first && 2 * (from + i) < ring_head(r);
+		assert_true(frames[i] == (there ? value_of(2 * (from + i)) : 0.0F));
+	}
+}
+
+static void reads_another_rate(void **state) {
+	(void)state;
+	struct ring r;
+	start(&r, 2);
+	assert_true(ring_tune(&r, 0, 24000));
+	assert_int_equal(ring_wants(&r, 0), 24000);
+	assert_int_equal(ring_wants(&r, 1), 0);
+	write_frames(&r, 800);
+	/* Until it has its lane there is nothing for it. */
+	check_lane(&r, 0, 0, 0);
+	assert_int_equal(ring_ready(&r, 0), 0);
+	int lane = ring_lane(&r, 24000);
+	assert_true(lane > 0);
+	assert_int_equal(ring_lane(&r, 24000), lane);
+	assert_int_equal(ring_lane(&r, RING_RATE), 0);
+	ring_begin_lane(&r, (size_t)lane, 10, 30);
+	write_lane(&r, (size_t)lane, 24000);
+	assert_false(ring_lane_used(&r, (size_t)lane));
+	assert_true(ring_put(&r, 0, (size_t)lane));
+	assert_true(ring_lane_used(&r, (size_t)lane));
+	assert_int_equal(ring_wants(&r, 0), 0);
+	assert_int_equal(ring_ready(&r, 0), 400);
+	check_lane(&r, 0, 100, 30); /* it begins later */
+	check_lane(&r, 350, 50, 30);
+	check_frames(&r, 1, 700, 100, 100);
+	/* Its pin is a source frame. */
+	assert_true(ring_advance(&r, 0, 500));
+	assert_true(ring_advance(&r, 1, 700));
+	assert_int_equal(ring_room(&r, 1, 0), 700);
+	write_frames(&r, 700);
+	write_lane(&r, (size_t)lane, 24000);
+	check_lane(&r, 250, 100, 30); /* what it pins is still there */
+	check_lane(&r, 640, 100, 30);
+	ring_set_end(&r, 1500);
+	check_lane(&r, 700, 100, 30);
+	/* Evicted and back it has the same lane. */
+	assert_true(ring_advance(&r, 1, 1400));
+	(void)ring_room(&r, 600, 1000);
+	assert_false(ring_joined(&r, 0));
+	ring_rejoin(&r, 0, 1300);
+	(void)ring_room(&r, 1, 0);
+	check_lane(&r, 650, 100, 30);
+	assert_true(ring_put(&r, 0, 0));
+	ring_drop_lane(&r, (size_t)lane);
 	ring_done(&r);
 }
 
@@ -135,9 +211,10 @@ static void *consume(void *arg) {
 	struct reader *c = arg;
 	int64_t at = 0;
 	float frames[64];
+	int64_t first = 0;
 	uint32_t seed = (uint32_t)c->consumer + 5;
 	while (at < TOTAL) {
-		int64_t right = ring_read(c->ring, c->consumer, at, 64, frames);
+		int64_t right = ring_read(c->ring, c->consumer, at, 64, frames, &first);
 		if (right > 0) {
 			check_piece(c, at, right, frames);
 			c->right += right;
@@ -255,6 +332,7 @@ int main(void) {
 		cmocka_unit_test(reads_what_was_written),
 		cmocka_unit_test(evicts_who_lags_only_where_another_hurries),
 		cmocka_unit_test(waits_for_nobody_that_left),
+		cmocka_unit_test(reads_another_rate),
 		cmocka_unit_test(survives_consumers_that_stall),
 		cmocka_unit_test(queue_keeps_order),
 	};

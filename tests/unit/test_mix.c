@@ -36,17 +36,30 @@ static void glide_goes_straight_and_stops(void **state) {
 	for (size_t i = 0; i < 1000; i++) {
 		frames[i] = 1.0F;
 	}
+	float again[1000];
+	memcpy(again, frames, sizeof(again));
 	glide_init(&g, 0.25F);
-	glide_to(&g, 1.0F, 960);
+	glide_to(&g, 1.0F, 5020, 960);
 	/* In uneven pieces. */
-	glide_apply(&g, frames, 7);
-	glide_apply(&g, frames + 7, 900);
-	glide_apply(&g, frames + 907, 93);
+	glide_apply(&g, frames, 7, 5000);
+	glide_apply(&g, frames + 7, 900, 5007);
+	glide_apply(&g, frames + 907, 93, 5907);
 	for (size_t i = 1; i < 1000; i++) {
 		assert_true(frames[i] >= frames[i - 1]);
 		assert_true(frames[i] - frames[i - 1] < 0.75F / 960 * 1.01F);
 	}
-	assert_true(frames[970] >= 1.0F && frames[999] <= 1.0F);
+	assert_true(frames[20] <= 0.25F && frames[21] > 0.25F);
+	assert_true(frames[980] >= 1.0F && frames[999] <= 1.0F);
+	/* What is taken back comes out the same. */
+	glide_apply(&g, again + 300, 700, 5300);
+	assert_memory_equal(again + 300, frames + 300, 700 * sizeof(*frames));
+	/* And turned again on its way it goes on from where it is. */
+	glide_to(&g, 0.0F, 5500, 10);
+	float turned[20];
+	memcpy(turned, (float[20]){[0] = 1.0F, [1] = 1.0F}, sizeof(turned));
+	glide_apply(&g, turned, 2, 5499);
+	assert_true(fabsf(turned[0] - frames[500]) < 1e-6F);
+	assert_true(fabsf(turned[1] - frames[500]) < 1e-6F);
 }
 
 static void fades_meet_in_the_middle(void **state) {
@@ -188,6 +201,31 @@ static void limiter_leaves_quiet_sound_alone(void **state) {
 			    (4 * LIMITER_BLOCK - LIMITER_DELAY) * sizeof(*x));
 }
 
+/* Where it need not look closely it does not: how the frames are cut into pieces must
+ * not be heard. */
+static void limiter_works_in_any_pieces(void **state) {
+	(void)state;
+	size_t n = SECOND / 2;
+	float *x = calloc(n, sizeof(*x));
+	float *y = calloc(n, sizeof(*y));
+	struct limiter l;
+	assert_true(x != NULL && y != NULL);
+	make(STEPS, 0.2, x, n);
+	memcpy(y, x, n * sizeof(*x));
+	limiter_init(&l, RATE);
+	for (size_t i = 0; i < n; i += LIMITER_BLOCK) {
+		limiter_process(&l, x + i, LIMITER_BLOCK);
+	}
+	limiter_init(&l, RATE);
+	for (size_t i = 0, piece = 1; i < n; i += piece, piece = piece % 471 + 7) {
+		piece = i + piece > n ? n - i : piece;
+		limiter_process(&l, y + i, piece);
+	}
+	assert_memory_equal(x, y, n * sizeof(*x));
+	free(x);
+	free(y);
+}
+
 static void limiter_comes_back(void **state) {
 	(void)state;
 	struct limiter l;
@@ -292,6 +330,27 @@ static void dither_keeps_what_is_below_a_step(void **state) {
 	free(out);
 }
 
+/* Its noise is one row, whatever the pieces and the channels beside. */
+static void dither_works_in_any_pieces(void **state) {
+	(void)state;
+	float x[1000];
+	int16_t once[1000];
+	int16_t pieces[2 * 1000];
+	struct dither d = {.state = 9};
+	for (size_t i = 0; i < 1000; i++) {
+		x[i] = (float)(0.3 * sin(0.05 * (double)i));
+	}
+	mix_write(MIX_S16, x, 1000, 0, 1, once, &d);
+	d = (struct dither){.state = 9};
+	for (size_t i = 0, piece = 1; i < 1000; i += piece, piece++) {
+		piece = i + piece > 1000 ? 1000 - i : piece;
+		mix_write(MIX_S16, x + i, piece, 1, 2, pieces + 2 * i, &d);
+	}
+	for (size_t i = 0; i < 1000; i++) {
+		assert_int_equal(once[i], pieces[2 * i + 1]);
+	}
+}
+
 static void silence_stays_silence(void **state) {
 	(void)state;
 	int16_t out[480];
@@ -326,9 +385,11 @@ int main(void) {
 		cmocka_unit_test(fades_meet_in_the_middle),
 		cmocka_unit_test(limiter_never_passes_its_ceiling),
 		cmocka_unit_test(limiter_leaves_quiet_sound_alone),
+		cmocka_unit_test(limiter_works_in_any_pieces),
 		cmocka_unit_test(limiter_comes_back),
 		cmocka_unit_test(writes_every_format),
 		cmocka_unit_test(dither_keeps_what_is_below_a_step),
+		cmocka_unit_test(dither_works_in_any_pieces),
 		cmocka_unit_test(silence_stays_silence),
 		cmocka_unit_test(meter_tells_the_level),
 	};

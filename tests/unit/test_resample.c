@@ -5,6 +5,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,26 +34,25 @@ static void check_rate(int to) {
 	AUTO(resample_free) struct resample *r = NULL;
 	struct error err = {0};
 	assert_int_equal(resample_new(48000, to, &r, &err), 0);
-	int64_t in = resample_frames_in(r);
-	int64_t out = resample_frames_out(r);
-	int64_t first_in = in;
+	int64_t in = 0;
+	int64_t out = 0;
 	double signal = 0.0;
 	double error = 0.0;
-	float block[RESAMPLE_BLOCK];
+	float block[480];
 	float got[1000];
-	while (in < first_in + 3 * 48000) {
-		size_t n = next_piece(RESAMPLE_BLOCK);
+	while (in < 3 * 48000) {
+		size_t n = next_piece(480);
 		for (size_t i = 0; i < n; i++) {
 			block[i] = (float)sound_at((double)(in + (int64_t)i) / 48000);
 		}
 		for (size_t fed = 0; fed < n;) {
 			size_t used = 0;
-			size_t done = resample_process(r, block + fed, n - fed, &used,
-						       got, next_piece(1000));
-			for (size_t i = 0; i < done; i++, out++) {
+			int done = resample_process(r, block + fed, n - fed, &used, got,
+						    next_piece(1000));
+			for (int i = 0; i < done; i++, out++) {
 				double t = (double)out / to;
-				/* What it was fed first was silence. */
-				if (t * 48000 < (double)first_in + 4800) {
+				/* Before its first frame was silence. */
+				if (t < 0.2) {
 					continue;
 				}
 				double wanted = sound_at(t);
@@ -60,18 +60,16 @@ static void check_rate(int to) {
 				error += ((double)got[i] - wanted) *
 					 ((double)got[i] - wanted);
 			}
+			assert_true(done >= 0);
 			fed += used;
 		}
 		in += (int64_t)n;
-		assert_int_equal(resample_frames_in(r), in);
-		assert_int_equal(resample_frames_out(r), out);
-		assert_true((double)in - (double)out * 48000 / to <=
-			    (double)resample_lookahead(r));
+		assert_true((double)out * 48000 / to <= (double)in);
 	}
 	double snr_db = 10 * log10(signal / error);
 	print_message("48000 to %d: %.1f dB, ahead %d\n", to, snr_db,
-		      resample_lookahead(r));
-	assert_true(snr_db >= 50);
+		      (int)(in - out * 48000 / to));
+	assert_true(snr_db >= 90);
 }
 
 static void keeps_sound_and_place(void **state) {

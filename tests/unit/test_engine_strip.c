@@ -1,0 +1,154 @@
+/* test_engine_strip.c - a zone's sound, rendered in any pieces and taken back at random:
+ * what a device frame contains is the same to the bit, while the limiter works and the
+ * gain moves. */
+#include "audio/engine_internal.h"
+
+#include "seed.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define RATE 48000
+#define LENGTH 96000 /* of the job */
+#define TOTAL 100000 /* frames rendered */
+#define DEPTH 9600   /* of the device's buffer */
+#define BEGIN 1234   /* device frame of the job's first */
+
+static uint32_t seed;
+
+static int64_t next_random(int64_t below) {
+	seed = seed * 1664525U + 1013904223U;
+	return (int64_t)((uint64_t)(seed >> 4) * (uint64_t)below >> 28);
+}
+
+struct bench {
+	struct track track;
+	struct voice voice;
+	struct strip *strip;
+};
+
+/* A loud sound with still louder bursts, so that the limiter never rests long. */
+static void start(struct bench *b) {
+	static float frames[LENGTH];
+	struct error err = {0};
+	memset(b, 0, sizeof(*b));
+	for (size_t i = 0; i < LENGTH; i++) {
+		double t = (double)i / RATE;
+		double gain = i / 4800 % 3 == 0 ? 1.4 : 0.5;
+		frames[i] = (float)(gain * sin(2 * M_PI * 311 * t) * sin(5 * t));
+	}
+	assert_int_equal(ring_init(&b->track.ring, 1), 0);
+	assert_int_equal(ring_allocate(&b->track.ring, LENGTH), 0);
+	assert_false(ring_tune(&b->track.ring, 0, RATE));
+	ring_write(&b->track.ring, frames, LENGTH);
+	ring_set_end(&b->track.ring, LENGTH);
+	b->voice = (struct voice){
+		.track = &b->track,
+		.zone = 1,
+		.phase = VOICE_SOUNDING,
+		.begin_d = BEGIN,
+		.fade_in_d = INT64_MIN,
+		.cut_d = INT64_MAX,
+		.gain = {.base = 1.0F},
+	};
+	b->strip = strip_new(1);
+	assert_non_null(b->strip);
+	assert_int_equal(strip_set_rate(b->strip, RATE, DEPTH, &err), 0);
+	strip_set_gain(b->strip, 1.5F);
+}
+
+static void stop(struct bench *b) {
+	strip_free(b->strip);
+	ring_done(&b->track.ring);
+}
+
+static void render(struct bench *b, int64_t d, int64_t n, float *to) {
+	if (!strip_render(b->strip, &b->voice, d, n, to)) {
+		memset(to, 0, (size_t)n * sizeof(*to));
+	}
+}
+
+/* Up to where the gain is turned both go the same way, so that it moves at one place. */
+#define TURN 40000
+
+static void goes_straight(float *to) {
+	struct bench b;
+	start(&b);
+	render(&b, 0, TURN, to);
+	strip_set_gain(b.strip, 0.4F);
+	render(&b, TURN, TOTAL - TURN, to + TURN);
+	stop(&b);
+}
+
+static void is_the_same_however_often_it_is_rendered(void **state) {
+	(void)state;
+	float *straight = calloc(TOTAL, sizeof(*straight));
+	float *taken = calloc(TOTAL, sizeof(*taken));
+	assert_true(straight != NULL && taken != NULL);
+	goes_straight(straight);
+	struct bench b;
+	start(&b);
+	render(&b, 0, TURN, taken);
+	strip_set_gain(b.strip, 0.4F);
+	int64_t backs = 0;
+	int64_t edge = TURN;
+	for (int64_t d = TURN; d < TOTAL;) {
+		int64_t n = next_random(1200) + 1;
+		n = n < TOTAL - d ? n : TOTAL - d;
+		render(&b, d, n, taken + d);
+		d += n;
+		edge = d > edge ? d : edge;
+		if (next_random(4) == 0 && d < TOTAL) {
+			/* Across where the gain was turned, too. */
+			d = edge - next_random(DEPTH);
+			backs++;
+		}
+	}
+	stop(&b);
+	for (int64_t i = 0; i < TOTAL; i++) {
+		if (straight[i] != taken[i]) {
+			fail_msg("frame %lld is %.9g, not %.9g, after %lld times",
+				 (long long)i, (double)taken[i], (double)straight[i],
+				 (long long)backs);
+		}
+	}
+	print_message("taken back %lld times\n", (long long)backs);
+	assert_true(backs > 10);
+	assert_true(mix_peak(straight, TOTAL) > 0.8F);
+	free(straight);
+	free(taken);
+}
+
+static void keeps_its_place(void **state) {
+	(void)state;
+	struct bench b;
+	float frames[TOTAL / 10];
+	start(&b);
+	/* Silence before the job is not rendered at all. */
+	assert_false(strip_render(b.strip, &b.voice, 0, 1000, frames));
+	strip_set_gain(b.strip, 0.1F);
+	assert_true(strip_render(b.strip, &b.voice, 1000, 9000, frames));
+	for (int64_t i = 0; i < 9000; i++) {
+		int64_t at = 1000 + i - BEGIN;
+		float wanted = 0.0F;
+		int64_t first = 0;
+		assert_int_equal(ring_read(&b.track.ring, 0, at, 1, &wanted, &first), 1);
+		assert_true(fabsf(frames[i] - 0.1F * wanted) <= 1e-7F);
+	}
+	stop(&b);
+}
+
+int main(void) {
+	seed = seed_random();
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(is_the_same_however_often_it_is_rendered),
+		cmocka_unit_test(keeps_its_place),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
