@@ -228,8 +228,9 @@ static void finish_once(struct alerts *a, struct force *f, int64_t now_ns) {
 		force_end(a, f, ALERT_PLAYED, NULL, "it has sounded once, as asked");
 	} else {
 		rest(f, now_ns);
-		f->only = f->failed;
-		f->failed = (struct ids){0};
+		for (size_t i = 0; i < f->failed.n; i++) {
+			(void)ids_add(&f->only, f->failed.items[i]);
+		}
 	}
 }
 
@@ -459,6 +460,19 @@ void alerts_ended(struct alerts *a, const struct director_sounding_end *told) {
 }
 
 /* ---- what is in force ---- */
+
+void alerts_zone_changed(struct alerts *a, int64_t zone) {
+	struct director_zone_status status;
+	director_zone_status(a->config.director, zone, &status);
+	for (struct force *f = a->forces; f != NULL; f = f->next) {
+		bool owed = force_active(f) && f->phase == PHASE_GAP &&
+			    ids_has(&f->failed, zone);
+		if (owed && status.fault[0] == '\0' && ids_add(&f->only, zone) >= 0) {
+			f->next_ns = clock_mono_ns();
+			alerts_turn_soon(a);
+		}
+	}
+}
 
 const struct alert *alerts_nth(const struct alerts *a, size_t i) {
 	const struct force *f = a->forces;

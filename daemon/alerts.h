@@ -73,4 +73,7 @@ const struct alert *alerts_find(const struct alerts *a, int64_t id); /* of these
 
 /* The director's words; its config's ctx leads here. */
 void alerts_began(struct alerts *a, const struct run *run, int64_t at_ns);
-void alerts_ended(struct alerts *a, const struct director_sounding_end *end);
+void alerts_ended(struct alerts *a, const struct director_sounding_end *told);
+/* What the zone does has changed. Where its card has come back, what was not heard there
+ * sounds at once. */
+void alerts_zone_changed(struct alerts *a, int64_t zone);

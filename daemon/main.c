@@ -96,6 +96,9 @@ static void on_zone(void *ctx, int64_t zone) {
 	if (box->admin != NULL) {
 		admin_publish_status(box->admin, zone);
 	}
+	if (box->alerts != NULL) {
+		alerts_zone_changed(box->alerts, zone);
+	}
 }
 
 static void on_sounding_began(void *ctx, const struct run *run, int64_t at_ns) {

@@ -326,6 +326,24 @@ def test_several_at_once(horns):
     assert heard == sorted(heard, reverse=True), "by severity, then by level"
 
 
+def test_a_card_that_comes_back(horns):
+    clip, reference = horns.clip(1, seed=31)
+    horns.card.unplug()
+    alert = horns.alert(clip=clip["id"], headline=None, repeat_every_s=3600)
+    horns.box.wait_zone(horns.zones[0], "fault")
+    runs = horns.wait_soundings(alert, 1)
+    assert "failed" in {z["outcome"] for r in runs for z in horns.box.wait_run(r["id"])["zones"]}
+    time.sleep(3)
+    seen = len(horns.soundings(alert))
+    horns.card.plug()
+    # The next one is due in an hour; the card is looked for every five seconds.
+    runs = horns.wait_soundings(alert, seen + 1, 12)
+    assert horns.box.wait_run(runs[seen]["id"])["state"] == "played"
+    horns.api.post(f"/alerts/{alert['id']}/cancel")
+    horns.box.close()
+    assert len(Capture(horns.card.capture).matches(reference, sound.RATE, 0)) == 1
+
+
 @pytest.fixture
 def small_disk(folder):
     where = folder / "small"

@@ -635,6 +635,27 @@ static void a_dead_card_is_tried_again(void **state) {
 	assert_state(box, id, ALERT_PLAYED);
 }
 
+/* The card of one zone comes back: what was missed there sounds at once, and there. */
+static void a_card_that_comes_back_is_not_kept_waiting(void **state) {
+	struct fake_box *box = *state;
+	int64_t east = fake_box_zone(box, "east", NULL);
+	int64_t west = fake_box_zone(box, "west", NULL);
+	words_are_known(box, east);
+	fake_box_break_output("the card is gone");
+	ask(box, flood(SEVERITY_SEVERE, east, west));
+	fake_box_pass(box, 2 * SECOND);
+	alerts_zone_changed(box->alerts, 99);
+	fake_box_pass(box, SECOND);
+	assert_int_equal(fake_box_sounding(), 0);
+	fake_box_break_output(NULL);
+	alerts_zone_changed(box->alerts, west);
+	fake_box_pass(box, 10 * MS);
+	assert_says(west, "CCW_W_");
+	assert_says(east, "");
+	fake_box_pass(box, 6 * SECOND + ALERT_GAP_S * SECOND);
+	assert_int_equal(fake_box_sounding(), 2);
+}
+
 static void disk(struct fake_box *box, bool full) {
 	const char *sql =
 		full ? "PRAGMA max_page_count = 1" : "PRAGMA max_page_count = 1000000";
@@ -724,6 +745,7 @@ int main(void) {
 		TEST(equals_take_turns_as_asked),
 		TEST(a_stop_ends_this_sounding_alone),
 		TEST(a_dead_card_is_tried_again),
+		TEST(a_card_that_comes_back_is_not_kept_waiting),
 		TEST(a_full_disk_silences_nothing),
 		TEST(a_transaction_that_is_lost_silences_nothing),
 	};
