@@ -128,7 +128,7 @@ class Life:
         self.areas[area] = {name}
 
     def delete_schedule(self):
-        ahead = [p for p in self.planned.values() if not p.deleted]
+        ahead = [p for p in self.planned.values() if p.deleted is False]
         if ahead and self.dice.random() < 0.3:
             planned = self.dice.choice(ahead)
             planned.deleted = None  # not known until acknowledged
