@@ -1,0 +1,325 @@
+/* fake_engine.c - the engine of the fake box (see fake_engine.h): jobs that sound by its
+ * clock, in zones that are numbers. */
+#include "fake_engine.h"
+
+#include "base/str.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define JOBS_MAX 256
+#define ZONES_MAX 256
+#define ENGINE_JOBS_MAX 64 /* as the real one */
+#define EVENTS_MAX 1024
+#define SAYS_MAX 16
+
+struct fake_job {
+	int64_t id;
+	int64_t zone;
+	int64_t start_us;
+	int64_t end_us;
+	int64_t from_ms;
+	double gain_db;
+	double begun_db;
+	bool started;
+	bool cut;            /* fading; end_us is when that is over */
+	bool astray;         /* the clock was set while it sounded */
+	char says[SAYS_MAX]; /* its parts, "CC_TA" */
+};
+
+static struct fake_job jobs[JOBS_MAX];
+static size_t n_jobs;
+static struct engine_event events[EVENTS_MAX];
+static size_t first_event;
+static size_t n_events;
+static size_t starts;
+static const char *broken;
+static bool stalled; /* the core does not come round */
+static const struct fake_box *box;
+static double gains_db[ZONES_MAX];
+
+static void event_add(const struct engine_event *event) {
+	assert_true(first_event + n_events < EVENTS_MAX);
+	events[first_event + n_events++] = *event;
+}
+
+int engine_next_event(struct engine *e, struct engine_event *ret) {
+	(void)e;
+	if (n_events == 0) {
+		first_event = 0;
+		return 0;
+	}
+	*ret = events[first_event++];
+	n_events--;
+	return 1;
+}
+
+int engine_event_fd(const struct engine *e) {
+	(void)e;
+	return -1;
+}
+
+int engine_output_set(struct engine *e, const struct engine_output *output,
+		      struct error *err) {
+	(void)e;
+	(void)output;
+	(void)err;
+	return 0;
+}
+
+void engine_output_remove(struct engine *e, int64_t output) {
+	(void)e;
+	(void)output;
+}
+
+/* Where each zone is; one that moves leaves its jobs behind, as in the real engine. */
+static int64_t outputs[ZONES_MAX];
+
+static void job_end(size_t i, enum engine_end end, const char *text);
+
+int engine_zone_set(struct engine *e, const struct engine_zone *zone, struct error *err) {
+	(void)e;
+	(void)err;
+	assert_true(zone->id < ZONES_MAX);
+	for (size_t i = n_jobs; i-- > 0 && outputs[zone->id] != zone->output;) {
+		if (jobs[i].zone == zone->id) {
+			job_end(i, ENGINE_END_FAILED, "the zone was removed");
+		}
+	}
+	outputs[zone->id] = zone->output;
+	gains_db[zone->id] = zone->gain_db;
+	return 0;
+}
+
+double fake_box_gain_db(int64_t zone) {
+	return gains_db[zone];
+}
+
+void engine_zone_remove(struct engine *e, int64_t zone) {
+	(void)e;
+	(void)zone;
+}
+
+static int64_t length_us(const struct job *job) {
+	int64_t ms = 0;
+	for (size_t i = 0; i < job->n_parts; i++) {
+		ms += job->parts[i].kind == JOB_PART_SILENCE ? job->parts[i].silence_ms
+							     : 1000;
+	}
+	return 1000 * (ms * job->repeat + job->gap_ms * (job->repeat - 1));
+}
+
+/* One job has an entry for each zone, in a row or where another was put in its place. */
+static size_t count_jobs(void) {
+	size_t n = 0;
+	for (size_t i = 0; i < n_jobs; i++) {
+		size_t k = 0;
+		while (jobs[k].id != jobs[i].id) {
+			k++;
+		}
+		n += k == i;
+	}
+	return n;
+}
+
+static void what_it_says(const struct job *job, char ret[SAYS_MAX]) {
+	size_t n = 0;
+	for (size_t i = 0; i < job->n_parts && n + 1 < SAYS_MAX; i++) {
+		enum job_part_kind kind = job->parts[i].kind;
+		ret[n++] = kind == JOB_PART_CHIME     ? 'C'
+			   : kind == JOB_PART_SILENCE ? '_'
+						      : 'W';
+	}
+	ret[n] = '\0';
+}
+
+int engine_submit(struct engine *e, struct job *job, struct error *err) {
+	(void)e;
+	if (count_jobs() >= ENGINE_JOBS_MAX) {
+		job_free(job);
+		return error_set(err, EBUSY, "too many jobs");
+	}
+	for (size_t i = 0; i < job->n_zones; i++) {
+		assert_true(n_jobs < JOBS_MAX);
+		int64_t start_us = clock_realtime_us_at(job->start_ns);
+		start_us = start_us < box->now_us ? box->now_us : start_us;
+		int64_t left_us = length_us(job) - job->from_ms * 1000;
+		jobs[n_jobs++] = (struct fake_job){
+			.id = job->id,
+			.zone = job->zones[i],
+			.start_us = start_us,
+			.end_us = start_us + (left_us > 0 ? left_us : 0),
+			.from_ms = job->from_ms,
+			.gain_db = job->gains_db[i],
+			.begun_db = job->gains_db[i],
+		};
+		what_it_says(job, jobs[n_jobs - 1].says);
+	}
+	job_free(job);
+	return 0;
+}
+
+static void job_end(size_t i, enum engine_end end, const char *text) {
+	struct engine_event event = {.kind = ENGINE_JOB_ENDED,
+				     .job = jobs[i].id,
+				     .zone = jobs[i].zone,
+				     .end = end};
+	event.at_ns = clock_mono_ns();
+	if (jobs[i].started) {
+		event.played_ms = (box->now_us - jobs[i].start_us) / 1000;
+		event.place_ms = jobs[i].from_ms + event.played_ms;
+		if (!jobs[i].astray && box->on_heard != NULL) {
+			box->on_heard(jobs[i].zone, jobs[i].start_us, box->now_us);
+		}
+	}
+	str_copy(event.text, sizeof(event.text), text);
+	jobs[i] = jobs[--n_jobs];
+	event_add(&event);
+}
+
+void engine_stop(struct engine *e, int64_t job, int64_t zone, int ramp_ms) {
+	(void)e;
+	for (size_t i = n_jobs; i-- > 0;) {
+		if (jobs[i].id != job || (zone != 0 && jobs[i].zone != zone)) {
+			continue;
+		}
+		int64_t end_us = box->now_us + 1000LL * ramp_ms;
+		if (!jobs[i].started) {
+			job_end(i, ENGINE_END_CUT, "");
+		} else if (!jobs[i].cut && end_us < jobs[i].end_us) {
+			jobs[i].cut = true;
+			jobs[i].end_us = end_us;
+		}
+	}
+}
+
+void engine_gain(struct engine *e, int64_t job, int64_t zone, double gain_db,
+		 int ramp_ms) {
+	(void)e;
+	assert_in_range(ramp_ms, 50, 300);
+	for (size_t i = 0; i < n_jobs; i++) {
+		if (jobs[i].id == job && (zone == 0 || jobs[i].zone == zone)) {
+			jobs[i].gain_db = gain_db;
+		}
+	}
+}
+
+/* Two in one zone at once would be two horns talking over each other, but for one that
+ * is soft beneath the other. */
+static void check_alone(int64_t zone) {
+	size_t loud = 0;
+	size_t soft = 0;
+	for (size_t i = 0; i < n_jobs; i++) {
+		if (jobs[i].started && !jobs[i].cut && jobs[i].zone == zone) {
+			loud += jobs[i].gain_db >= 0.0;
+			soft += jobs[i].gain_db < 0.0;
+		}
+	}
+	assert_true(stalled || (loud <= 1 && soft <= 1));
+}
+
+size_t fake_box_heard(int64_t zone, struct fake_sound ret[FAKE_SOUNDS]) {
+	size_t n = 0;
+	for (size_t i = 0; i < n_jobs; i++) {
+		if (jobs[i].started && !jobs[i].cut && jobs[i].zone == zone) {
+			assert_true(n < FAKE_SOUNDS);
+			ret[n++] = (struct fake_sound){
+				.place_ms = jobs[i].from_ms +
+					    (box->now_us - jobs[i].start_us) / 1000,
+				.left_ms = (jobs[i].end_us - box->now_us) / 1000,
+				.gain_db = jobs[i].gain_db,
+				.begun_db = jobs[i].begun_db,
+			};
+		}
+	}
+	return n;
+}
+
+int64_t fake_engine_next_us(void) {
+	int64_t next = INT64_MAX;
+	for (size_t i = 0; i < n_jobs; i++) {
+		int64_t at = jobs[i].started ? jobs[i].end_us : jobs[i].start_us;
+		next = at < next ? at : next;
+	}
+	return next;
+}
+
+void fake_engine_turn(void) {
+	for (size_t i = n_jobs; i-- > 0;) {
+		if (broken != NULL) {
+			job_end(i, ENGINE_END_FAILED, broken);
+		} else if (jobs[i].started && jobs[i].end_us <= box->now_us) {
+			job_end(i, jobs[i].cut ? ENGINE_END_CUT : ENGINE_END_PLAYED, "");
+		} else if (!jobs[i].started && jobs[i].start_us <= box->now_us) {
+			jobs[i].started = true;
+			check_alone(jobs[i].zone);
+			starts++;
+			struct engine_event event = {
+				.kind = ENGINE_JOB_STARTED,
+				.job = jobs[i].id,
+				.zone = jobs[i].zone,
+				.at_ns = clock_mono_ns_at(jobs[i].start_us),
+			};
+			event_add(&event);
+		}
+	}
+}
+
+size_t fake_box_starts(void) {
+	return starts;
+}
+
+const char *fake_box_says(int64_t zone) {
+	for (size_t i = 0; i < n_jobs; i++) {
+		if (jobs[i].started && !jobs[i].cut && jobs[i].zone == zone) {
+			return jobs[i].says;
+		}
+	}
+	return "";
+}
+
+size_t fake_box_sounding(void) {
+	size_t n = 0;
+	for (size_t i = 0; i < n_jobs; i++) {
+		n += jobs[i].started;
+	}
+	return n;
+}
+
+void fake_box_break_output(const char *words) {
+	broken = words;
+}
+
+/* ---- driven by the box ---- */
+
+void fake_engine_start(const struct fake_box *of) {
+	box = of;
+	fake_engine_forget();
+	starts = 0;
+	stalled = false;
+	broken = NULL;
+}
+
+void fake_engine_forget(void) {
+	n_jobs = n_events = first_event = 0;
+}
+
+bool fake_engine_has_events(void) {
+	return n_events > 0;
+}
+
+void fake_engine_stall(bool stalled_now) {
+	stalled = stalled_now;
+}
+
+void fake_engine_step(int64_t us) {
+	for (size_t i = 0; i < n_jobs; i++) { /* sound goes on by the monotonic clock */
+		jobs[i].start_us += us;
+		jobs[i].end_us += us;
+		jobs[i].astray = jobs[i].astray || us != 0;
+	}
+}
