@@ -2,7 +2,7 @@
 # guest.sh - what the scripts inside the machine share: the box, its API, its zones. BUILD is
 # the build directory; everything the tests look at afterwards goes to /out.
 set -euo pipefail
-box=/tmp/box
+box=/box # in memory
 
 fail() {
 	echo "guest: $*" >&2
@@ -107,15 +107,16 @@ zone_is() {
 	zone_status "$1" | grep -q "\"state\": *\"$2\""
 }
 
-# listen CARD FORMAT RATE: records what is played on the card into /tmp/CARD.raw.
+# listen CARD FORMAT RATE: records what is played on the card into /out/CARD.raw at last.
 listen() {
-	arecord -q -D "hw:CARD=$1,DEV=1" -t raw -f "$2" -r "$3" -c 2 --buffer-time=4000000 "/tmp/$1.raw" &
+	mkdir -p $box
+	arecord -q -D "hw:CARD=$1,DEV=1" -t raw -f "$2" -r "$3" -c 2 --buffer-time=4000000 "$box/$1.raw" &
 	listeners+=($!)
 }
 
 listen_stop() {
 	kill "${listeners[@]}"
 	wait "${listeners[@]}" || true
-	cp /tmp/*.raw /out/
+	cp $box/*.raw /out/
 }
 listeners=()
