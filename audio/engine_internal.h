@@ -165,6 +165,8 @@ struct strip *strip_new(int64_t zone);
 void strip_free(struct strip *s);
 /* The device has this rate and depth now. 0 or an error: no memory. Allocates. */
 int strip_set_rate(struct strip *s, int rate, int64_t buffer_frames, struct error *err);
+/* What it has mixed ahead no longer holds: a voice begins, is cut or is lost there. */
+void strip_renew(struct strip *s);
 void strip_forget(struct strip *s); /* device frames are counted on from elsewhere */
 /* Glides there, or is there at once where nothing sounds. */
 void strip_set_gain(struct strip *s, float gain);

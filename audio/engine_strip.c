@@ -51,6 +51,10 @@ int strip_set_rate(struct strip *s, int rate, int64_t buffer_frames, struct erro
 	return 0;
 }
 
+void strip_renew(struct strip *s) {
+	s->given_d = INT64_MIN;
+}
+
 void strip_forget(struct strip *s) {
 	s->running = false;
 	s->mixed_d = INT64_MIN;

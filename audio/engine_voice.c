@@ -65,6 +65,14 @@ bool voices_sounding(const struct output *o) {
 	return false;
 }
 
+/* A zone may have mixed a little beyond what is written, and that has to change. */
+static void renew(const struct output *o, const struct voice *v) {
+	struct strip *s = voices_strip(o, v->zone);
+	if (s != NULL) {
+		strip_renew(s);
+	}
+}
+
 /* ---- ends ---- */
 
 static int64_t min64(int64_t a, int64_t b) {
@@ -160,6 +168,7 @@ void voices_lose(struct output *o) {
 					ENGINE_RATE);
 		v->in_step = true;
 		v->phase = VOICE_WAITING;
+		renew(o, v);
 		v->cut_wanted = v->cut_wanted || v->cut_d != INT64_MAX;
 		v->cut_d = INT64_MAX;
 		/* Frames are counted anew where it comes back. */
@@ -245,6 +254,7 @@ static void settle_gain(const struct output *o, struct voice *v) {
 	int64_t ramp_ms = 0;
 	v->gain_seen = atomic_load_explicit(&v->gain_order, memory_order_acquire);
 	float gain = gain_unpack(v->gain_seen, &ramp_ms);
+	renew(o, v);
 	if (v->phase == VOICE_SOUNDING && o->written > v->begin_d) {
 		gain_line_to(&v->gain, o->written, gain,
 			     ramp_ms * o->device->rate / 1000);
@@ -254,6 +264,7 @@ static void settle_gain(const struct output *o, struct voice *v) {
 }
 
 static void place(struct output *o, struct voice *v, int64_t d) {
+	renew(o, v);
 	int rate = o->device->rate;
 	int64_t start_ns = start_of(v);
 	v->phase = VOICE_SOUNDING;
@@ -288,6 +299,7 @@ static void settle_cut(struct output *o, struct voice *v, int64_t now_ns) {
 	} else if (o->written < voice_end_d(v, rate)) {
 		v->cut_d = o->written;
 		v->cut_frames = (int64_t)v->cut_ms * rate / 1000;
+		renew(o, v);
 	}
 	v->cut_wanted = false;
 }

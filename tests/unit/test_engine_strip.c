@@ -144,11 +144,38 @@ static void keeps_its_place(void **state) {
 	stop(&b);
 }
 
+/* A second job begins where the zone, which sounds, has mixed ahead already. */
+static void begins_on_what_was_mixed_ahead(void **state) {
+	(void)state;
+	struct bench b;
+	float frames[3000];
+	start(&b);
+	strip_set_gain(b.strip, 0.1F);
+	struct voice other = b.voice;
+	other.begin_d = 5000;
+	other.phase = VOICE_WAITING;
+	b.voice.next = &other;
+	render(&b, 3000, 2000, frames);
+	other.phase = VOICE_SOUNDING;
+	strip_renew(b.strip);
+	render(&b, 5000, 3000, frames);
+	for (int64_t i = 0; i < 3000; i++) {
+		float one = 0.0F;
+		float two = 0.0F;
+		int64_t first = 0;
+		(void)ring_read(&b.track.ring, 0, 5000 + i - BEGIN, 1, &one, &first);
+		(void)ring_read(&b.track.ring, 0, i, 1, &two, &first);
+		assert_true(fabsf(frames[i] - 0.1F * (one + two)) <= 2e-7F);
+	}
+	stop(&b);
+}
+
 int main(void) {
 	seed = seed_random();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_the_same_however_often_it_is_rendered),
 		cmocka_unit_test(keeps_its_place),
+		cmocka_unit_test(begins_on_what_was_mixed_ahead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
