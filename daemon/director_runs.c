@@ -83,6 +83,20 @@ struct live_run *director_take_up(struct director *d, struct run *run) {
 	return live;
 }
 
+/* How late it may be, and whether it waits for a zone; schedule NULL: pushed. */
+static void set_patience(struct live_run *live, const struct schedule *schedule) {
+	live->late_allowed_us = WAIT_MAX_US;
+	if (schedule == NULL) {
+		return;
+	}
+	int64_t within_us = schedule->play_within_s * 1000000LL;
+	live->conflict = schedule->conflict;
+	live->late_allowed_us = within_us > ON_TIME_US ? within_us : ON_TIME_US;
+	if (within_us > WAIT_MAX_US) {
+		live->deadline_us = live->run.due_us + within_us;
+	}
+}
+
 int director_admit(struct director *d, struct run *run, const struct schedule *schedule,
 		   struct live_run **ret, struct error *err) {
 	run->state = run_state(run->zones, run->n_zones);
@@ -103,16 +117,7 @@ int director_admit(struct director *d, struct run *run, const struct schedule *s
 	if (live == NULL) {
 		return error_set(err, ENOMEM, "no memory for a run");
 	}
-	if (schedule != NULL) {
-		int64_t within_us = schedule->play_within_s * 1000000LL;
-		live->conflict = schedule->conflict;
-		live->late_allowed_us = within_us > ON_TIME_US ? within_us : ON_TIME_US;
-		if (within_us > WAIT_MAX_US) {
-			live->deadline_us = live->run.due_us + within_us;
-		}
-	} else {
-		live->late_allowed_us = WAIT_MAX_US;
-	}
+	set_patience(live, schedule);
 	insert_by_due(d, live);
 	*ret = live;
 	return 0;
@@ -261,7 +266,8 @@ static void left_words(const struct run *run, const struct run_zone *rz, char *r
  * again. */
 void director_reopen(struct director *d, struct run *run) {
 	struct error err = {0};
-	bool to_come = run->due_us > director_now(d);
+	/* An alert is said anew by alerts.h. */
+	bool to_come = run->alert == 0 && run->due_us > director_now(d);
 	for (size_t i = 0; i < run->n_zones; i++) {
 		struct run_zone *rz = &run->zones[i];
 		if (outcome_final(rz->outcome) ||
@@ -285,7 +291,11 @@ void director_reopen(struct director *d, struct run *run) {
 		log_err("no memory to take up run %lld again", (long long)run->id);
 		return;
 	}
-	live->late_allowed_us = WAIT_MAX_US;
+	AUTO(schedule_done) struct schedule schedule = {0};
+	bool planned = live->run.schedule != 0 &&
+		       store_schedule_get(d->config.store, live->run.schedule, &schedule,
+					  &err) >= 0;
+	set_patience(live, planned ? &schedule : NULL);
 	live->written = true;
 	insert_by_due(d, live);
 }

@@ -177,6 +177,27 @@ static void nothing_plays_twice_or_is_forgotten_over_a_restart(void **state) {
 	}
 }
 
+/* Claimed in one life and due in the next. */
+static void a_restart_keeps_what_its_schedule_says(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t news = fake_box_announcement(box, "news", 5000);
+	int64_t id = fake_box_schedule(box, news, zone, "1 8 * * *", CLASS_NOTICE, 0);
+	AUTO(schedule_done) struct schedule schedule = {0};
+	assert_int_equal(store_schedule_get(box->store, id, &schedule, NULL), 0);
+	schedule.conflict = CONFLICT_SKIP;
+	assert_int_equal(store_schedule_put(box->store, &schedule, NULL), 0);
+	director_schedule_changed(box->director, id);
+	fake_box_pass(box, 58 * SECOND);
+	fake_box_restart(box, true);
+	assert_true(fake_box_push(box, news, zone, CLASS_NOTICE, NULL) > 0);
+	fake_box_pass(box, MINUTE);
+	AUTO(run_done) struct run run = {0};
+	assert_int_equal(store_run_get(box->store, 1, &run, NULL), 0);
+	assert_string_equal(outcome_name(run.state), "skipped");
+	assert_int_equal(fake_box_starts(), 1);
+}
+
 static void a_clock_step_replays_nothing(void **state) {
 	struct fake_box *box = *state;
 	int64_t zone = fake_box_zone(box, "east", NULL);
@@ -649,6 +670,7 @@ int main(void) {
 		CASE(a_waiting_run_does_not_slip_into_the_quiet),
 		CASE(an_untrusted_clock_holds_everything),
 		cmocka_unit_test(nothing_plays_twice_or_is_forgotten_over_a_restart),
+		CASE(a_restart_keeps_what_its_schedule_says),
 		CASE(a_clock_step_replays_nothing),
 		cmocka_unit_test(a_clock_that_ran_ahead_hides_nothing),
 		CASE(a_clock_from_1970_is_waited_for),
