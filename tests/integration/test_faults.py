@@ -143,7 +143,7 @@ def test_clip_in_use_is_kept(village):
 def test_clip_file_vanished(village):
     """Somebody cleaned the disk by hand."""
     clip, _ = village.clip(0.5, seed=6)
-    rule, _ = village.box.at(3)
+    rule, _ = village.box.at(6)  # three seconds ahead the engine opens it
     schedule = village.box.schedule(village.announcement(clip), [village.left], rule)
     (file,) = village.box.data_dir.glob(f"clips/*/{clip['id']}*")
     file.unlink()
@@ -191,7 +191,7 @@ def test_zone_deleted_while_it_sounds(village):
 def test_deleted_or_disabled_before_it_is_due(village):
     clip, reference = village.clip(0.5, seed=10)
     announcement = village.announcement(clip)
-    rule, _ = village.box.at(3)
+    rule, _ = village.box.at(8)  # three seconds ahead it is claimed, whatever comes then
     gone = village.box.schedule(announcement, [village.left], rule)
     off = village.box.schedule(announcement, [village.left], rule)
     moved = village.box.schedule(announcement, [village.left], rule)

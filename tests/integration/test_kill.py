@@ -273,7 +273,9 @@ class Life:
                     n = len(_peaks(lines[channel], tail, 0.6))
                 assert n <= 1, f"sound {s.seed} ({s.used_by}) was heard {n} times: {run}"
                 counted += n
-                if played:
+                # What went on softly beneath another is hard to find there.
+                covered = bool(rows) and "softer" in (rows[0]["reason"] or "")
+                if played and not covered:
                     assert n == 1, f"sound {s.seed} is `played`, and was not heard: {run}"
                 if not rows and run:
                     assert n == 0, f"sound {s.seed} was heard in another zone: {run}"
