@@ -22,10 +22,12 @@ from rig.daemon import API
 
 BUDGET_S = int(os.environ.get("DALABA_MALFORMED_S", "30"))
 LISTS = ("/areas", "/outputs", "/zones", "/clips", "/announcements", "/schedules", "/tokens")
+MAKES_CLIPS = ("/clips", "/speech")
 LOOSE = hypothesis.settings(
     max_examples=100000, deadline=None, database=None,
     suppress_health_check=list(hypothesis.HealthCheck),
-    phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
+    # Not shrunk: the box that a smaller example would meet is another one by then.
+    phases=(hypothesis.Phase.generate,),
 )  # fmt: skip
 
 
@@ -110,7 +112,11 @@ class Target:
         after = self.listing()
         if status >= 400:
             for path, items in self.before.items():
-                assert after[path] == items, f"{operation} was refused and changed {path}"
+                there = after[path]
+                if path == "/clips" and operation.path not in MAKES_CLIPS:
+                    # The words of what was accepted before become clips in their own time.
+                    there = [clip for clip in there if clip in items]
+                assert there == items, f"{operation} was refused and changed {path}"
         elif status < 300 and "/runs" in operation.path or operation.path.endswith("/test"):
             self.api.post("/stop", {})
             after = self.listing()
