@@ -166,8 +166,11 @@ static int ask_drill(struct alerts *a, struct alert *alert, alerts_done_fn done,
 	if (speech == NULL) {
 		return error_set(err, ENOMEM, "no memory for an alert");
 	}
-	int rc = library_speak(a->config.library, alert_drill_words(), NULL, 1.0,
-			       alert->author, on_drill_spoken, speech, err);
+	struct library_words words = {.text = alert_drill_words(),
+				      .speed = SPEED_NORMAL,
+				      .author = alert->author,
+				      .urgent = true};
+	int rc = library_speak(a->config.library, &words, on_drill_spoken, speech, err);
 	if (rc < 0) {
 		free(speech);
 		return error_prefix(err, "a drill must say that it is one: ");

@@ -15,7 +15,6 @@
 #define PAUSE_MS 400
 #define FALLBACK_TIMES 4
 #define FALLBACK_PAUSE_MS 1000
-#define SPEED_NORMAL 1.0
 
 const char *alert_drill_words(void) {
 	return "演习，演习。这是一次演习，不是真的警报。";
@@ -152,11 +151,15 @@ static void speak(struct alerts *a, struct force *f, const char *text) {
 		return;
 	}
 	struct error err = {0};
+	struct library_words words = {.text = text,
+				      .speed = SPEED_NORMAL,
+				      .author = f->alert.author,
+				      .urgent = true};
 	struct alert_speech *speech = calloc(1, sizeof(*speech));
 	if (speech == NULL) {
 		error_set(&err, ENOMEM, "no memory to have words spoken");
-	} else if (library_speak(a->config.library, text, NULL, SPEED_NORMAL,
-				 f->alert.author, on_spoken, speech, &err) >= 0) {
+	} else if (library_speak(a->config.library, &words, on_spoken, speech, &err) >=
+		   0) {
 		speech->alerts = a;
 		speech->id = f->alert.id;
 		speech->next = a->speeches;

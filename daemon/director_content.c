@@ -12,7 +12,6 @@
 
 #define TARGET_LUFS (-16.0)
 #define BOOST_MAX_DB 20.0
-#define SPEED_NORMAL 1.0
 #define FRAMES_PER_MS 48
 
 /* A text on its way to becoming a clip. Outlives its run, and even the director. */
@@ -73,8 +72,11 @@ static int speak(struct director *d, const struct part *part, const char *author
 	if (speaking == NULL) {
 		return error_set(err, ENOMEM, "no memory to have words spoken");
 	}
-	int rc = library_speak(d->config.library, part->text, part->voice, SPEED_NORMAL,
-			       author, on_spoken, speaking, err);
+	struct library_words words = {.text = part->text,
+				      .voice = part->voice,
+				      .speed = SPEED_NORMAL,
+				      .author = author};
+	int rc = library_speak(d->config.library, &words, on_spoken, speaking, err);
 	if (rc < 0) {
 		free(speaking);
 		return rc;

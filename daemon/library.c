@@ -5,7 +5,8 @@
  *             (child) -> hash, sync, rename (worker) -> row
  *     speak:  known? -> wait for a slot -> espeak-ng (child) -> dalaba-ingest, as above
  *
- * Few children run at once, so that a box on two slow cores still plays. */
+ * Few children run at once, so that a box on two slow cores still plays. The words of an
+ * emergency wait behind nothing but each other. */
 #include "library.h"
 #include "clock.h"
 #include "jobs.h"
@@ -26,7 +27,9 @@
 #include <sys/stat.h>
 
 #define CHILDREN_MAX 2
+#define CHILDREN_URGENT 1 /* besides, for urgent words alone */
 #define TASKS_MAX 64
+#define TASKS_URGENT 16 /* besides, likewise */
 /* An hour of MP3 at 128 kbit/s is 58 MB and takes half a minute on a fast machine. */
 #define INGEST_TIMEOUT_MS 60000
 #define INGEST_TIMEOUT_MS_PER_MB 10000
@@ -51,6 +54,7 @@ struct task {
 	int opus;   /* what came out */
 	int report; /* reading end */
 	bool kept;  /* upload is the clip */
+	bool urgent;
 	bool waits; /* for a slot */
 	bool slot;  /* has one */
 	bool ready; /* done is due: clip known, or err set */
@@ -68,7 +72,7 @@ struct library {
 	struct store *store;
 	struct jobs *jobs;
 	struct loop_source *defer; /* for what is ready at once */
-	struct task *tasks;        /* oldest first */
+	struct task *tasks;        /* the urgent first, then the oldest */
 	size_t n_tasks;
 	int slots; /* taken */
 };
@@ -387,11 +391,12 @@ static int speech_start(struct task *t) {
 	return rc;
 }
 
-/* Starts the oldest of those that wait, as far as there are slots. */
+/* Starts the oldest of those that wait, as far as there are slots, the urgent first. */
 static void slots_fill(struct library *l) {
 	struct task *t = l->tasks;
-	while (t != NULL && l->slots < CHILDREN_MAX) {
-		if (!t->waits) {
+	while (t != NULL) {
+		int slots = CHILDREN_MAX + (t->urgent ? CHILDREN_URGENT : 0);
+		if (!t->waits || l->slots >= slots) {
 			t = t->next;
 			continue;
 		}
@@ -513,20 +518,21 @@ int library_spool(struct library *l, struct error *err) {
 	return library_files_spool(l->data_dir, err);
 }
 
-static int task_new(struct library *l, const char *title, const char *author,
+static int task_new(struct library *l, const char *title, const char *author, bool urgent,
 		    library_done_fn done, void *arg, struct task **ret,
 		    struct error *err) {
-	if (l->n_tasks >= TASKS_MAX) {
+	if (l->n_tasks >= TASKS_MAX + (urgent ? TASKS_URGENT : 0)) {
 		return error_set(err, EBUSY,
 				 "%d recordings are being taken in already: try again "
 				 "later",
-				 TASKS_MAX);
+				 (int)l->n_tasks);
 	}
 	AUTO(task_free) struct task *t = calloc(1, sizeof(*t));
 	if (t == NULL) {
 		return error_set(err, ENOMEM, "no memory for a recording");
 	}
 	t->library = l;
+	t->urgent = urgent;
 	t->done = done;
 	t->arg = arg;
 	t->words_fd = t->upload = t->opus = t->report = -1;
@@ -539,11 +545,13 @@ static int task_new(struct library *l, const char *title, const char *author,
 	return 0;
 }
 
+/* Behind those that go before it. */
 static void task_link(struct task *t) {
 	struct task **at = &t->library->tasks;
-	while (*at != NULL) {
+	while (*at != NULL && (!t->urgent || (*at)->urgent)) {
 		at = &(*at)->next;
 	}
+	t->next = *at;
 	*at = t;
 	t->library->n_tasks++;
 }
@@ -552,7 +560,7 @@ int library_import(struct library *l, int fd, const char *title, const char *aut
 		   library_done_fn done, void *arg, struct error *err) {
 	AUTO(fd_close) int upload = fd;
 	AUTO(task_free) struct task *t = NULL;
-	int rc = task_new(l, title, author, done, arg, &t, err);
+	int rc = task_new(l, title, author, false, done, arg, &t, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -598,14 +606,14 @@ static int speech_prepare(const struct library *l, const char *text, const char 
 	return 0;
 }
 
-int library_speak(struct library *l, const char *text, const char *voice, double speed,
-		  const char *author, library_done_fn done, void *arg,
-		  struct error *err) {
+int library_speak(struct library *l, const struct library_words *words,
+		  library_done_fn done, void *arg, struct error *err) {
 	char title[TITLE_MAX];
-	str_copy(title, sizeof(title), text);
+	const char *voice = words->voice;
+	str_copy(title, sizeof(title), words->text);
 	title[strcspn(title, "\t\n")] = '\0'; /* a title is one line */
 	AUTO(task_free) struct task *t = NULL;
-	int rc = task_new(l, title, author, done, arg, &t, err);
+	int rc = task_new(l, title, words->author, words->urgent, done, arg, &t, err);
 	if (rc < 0) {
 		return rc;
 	}
@@ -613,7 +621,8 @@ int library_speak(struct library *l, const char *text, const char *voice, double
 	if (t->command == NULL) {
 		return error_set(err, ENOMEM, "no memory to speak");
 	}
-	rc = speech_prepare(l, text, &voice, speed, t->command, &t->text, t->source, err);
+	rc = speech_prepare(l, words->text, &voice, words->speed, t->command, &t->text,
+			    t->source, err);
 	if (rc < 0) {
 		return rc;
 	}

@@ -43,10 +43,19 @@ int library_spool(struct library *l, struct error *err);
  * title may be NULL. */
 int library_import(struct library *l, int fd, const char *title, const char *author,
 		   library_done_fn done, void *arg, struct error *err);
-/* voice NULL: the box's own. The same words in the same voice come from the store at
- * once. */
-int library_speak(struct library *l, const char *text, const char *voice, double speed,
-		  const char *author, library_done_fn done, void *arg, struct error *err);
+#define SPEED_NORMAL 1.0
+
+struct library_words {
+	const char *text;
+	const char *voice; /* NULL: the box's own */
+	double speed;      /* 0.5 to 2 */
+	const char *author;
+	bool urgent; /* before all others, on a slot that is kept for these */
+};
+/* Borrows the words for the call. The same in the same voice come from the store at once.
+ */
+int library_speak(struct library *l, const struct library_words *words,
+		  library_done_fn done, void *arg, struct error *err);
 /* The clip that a text became earlier. -ENOENT where it has to be spoken first. */
 int library_spoken(struct library *l, const char *text, const char *voice, double speed,
 		   char ret[CLIP_ID_SIZE], struct error *err);

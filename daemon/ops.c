@@ -180,7 +180,9 @@ static int op_speak(void *ctx, const char *text, const char *voice, double speed
 		    const char *author, admin_clip_fn done, void *arg,
 		    struct error *err) {
 	struct ops_context *c = ctx;
-	return library_speak(c->library, text, voice, speed, author, done, arg, err);
+	struct library_words words = {
+		.text = text, .voice = voice, .speed = speed, .author = author};
+	return library_speak(c->library, &words, done, arg, err);
 }
 
 static void op_changed(void *ctx, enum admin_table table, int64_t id) {

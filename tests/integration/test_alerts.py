@@ -24,6 +24,7 @@ ALL_DAY = [{"from": "00:00", "to": "23:59"}, {"from": "23:59", "to": "00:00"}]
 VOICE = """#!/bin/sh
 text=$(cat)
 printf '%s\\n' "$text" >> {folder}/said
+case $text in dull*) while test -e {folder}/dull; do sleep 0.1; done;; esac
 test -e {folder}/dumb && exit 1
 while test -e {folder}/slow; do sleep 0.1; done
 exec cat {folder}/words.wav
@@ -259,6 +260,21 @@ def test_a_voice_that_hangs(horns):
     horns.wait_state(alert, "played")
     assert horns.fault(f"alert {alert['id']}") == []
     assert len(horns.heard_words()) == 2
+
+
+def test_its_words_go_before_all_others(horns):
+    """Two long texts have the voice, more wait for it: the alert is spoken all the same."""
+    (horns.folder / "dull").touch()
+    for number in range(4):
+        horns.box.announcement([{"text": f"dull reading {number}"}])
+    horns.box.wait_for(lambda: len(horns.said()) == 2, 10, "two texts being spoken")
+    alert = horns.alert(headline=None, text="climb the hill")
+    horns.wait_state(alert, "played")
+    assert horns.said()[2:] == ["climb the hill"]
+    (horns.folder / "dull").unlink()
+    horns.box.wait_for(lambda: len(horns.said()) == 5, 10, "the others")
+    assert sorted(horns.said()[3:]) == ["dull reading 2", "dull reading 3"]
+    assert len(horns.heard_words()) == 1
 
 
 def test_no_voice_at_all(make_box, folder):

@@ -163,14 +163,10 @@ int library_spoken(struct library *l, const char *text, const char *voice, doubl
 	return 0;
 }
 
-int library_speak(struct library *l, const char *text, const char *voice, double speed,
-		  const char *author, library_done_fn done, void *arg,
-		  struct error *err) {
+int library_speak(struct library *l, const struct library_words *asked,
+		  library_done_fn done, void *arg, struct error *err) {
 	(void)l;
-	(void)text;
-	(void)voice;
-	(void)speed;
-	(void)author;
+	(void)asked;
 	(void)err;
 	assert_true(n_words < 16);
 	bool fails = the_box->speech_takes_us == INT64_MAX;
