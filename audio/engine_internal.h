@@ -292,6 +292,11 @@ struct output {
 	int64_t sounded_ns; /* when something but silence was last written */
 	int64_t look_ns;    /* of the last look at a device that stands */
 	bool hungry;        /* a ring had too little */
+	int64_t started_ns; /* when the device was last started */
+	int64_t rest_ns;    /* not started before: it ran dry */
+	int64_t dry_ns;     /* since when it runs dry right after each start */
+	int dry;            /* so many times in a row */
+	bool doubted;       /* its fault is that; over when it runs */
 	int64_t retry_ns;
 	int failures;    /* in a row */
 	int64_t quit_ns; /* it ends then at the latest; 0: not ordered to */

@@ -20,10 +20,13 @@
 #define LINGER_NS 3000000000LL  /* a device runs on after the last sound */
 #define LOOK_NS 2000000000LL    /* between looks at one that stands */
 #define STALLED_NS 1000000000LL /* a running device whose position does not move */
+#define SOON_NS 200000000LL     /* dry within so long of its start: not for being late */
+#define DRY_NS 5000000000LL     /* that again and again: a fault */
 #define RETRY_MIN_NS 100000000LL
 #define RETRY_MAX_NS 5000000000LL
 #define HUNGRY_NS 2000000LL /* until a ring has more */
 #define BEAT_NS 20000000LL
+#define LEAST_NS 1000000LL  /* asleep between rounds */
 #define QUIT_NS 150000000LL /* for the last ramp */
 #define SHALLOW_MS 60       /* queued at most where nothing can be taken back */
 #define FIRST_MS 20         /* written before a device is started */
@@ -123,6 +126,24 @@ static int allocate_blocks(struct output *o, struct error *err) {
 	return 0;
 }
 
+static void tell_well(struct output *o) {
+	const struct pcm *p = o->device;
+	char text[ENGINE_TEXT_SIZE];
+	char urgent[96] = "";
+	if (o->urgent_error != 0) {
+		snprintf(urgent, sizeof(urgent), "; without real-time priority (%s)",
+			 strerror(o->urgent_error));
+	}
+	str_format(text, sizeof(text),
+		   "'%s' plays %s, %d Hz, %d channels, buffer %lld ms%s", o->config->pcm,
+		   mix_format_name(p->format), p->rate, p->channels,
+		   (long long)(p->buffer_frames * 1000 / p->rate), urgent);
+	o->failures = 0;
+	o->doubted = false;
+	o->fault[0] = '\0';
+	tell(o, ENGINE_OUTPUT_OK, text);
+}
+
 static void open_device(struct output *o) {
 	struct error err = {0};
 	struct pcm_spec spec = {.name = o->config->pcm,
@@ -154,19 +175,10 @@ static void open_device(struct output *o) {
 	}
 	atomic_store_explicit(&o->open_rate, p->rate, memory_order_relaxed);
 	voices_tune(o);
-	char text[ENGINE_TEXT_SIZE];
-	char urgent[96] = "";
-	if (o->urgent_error != 0) {
-		snprintf(urgent, sizeof(urgent), "; without real-time priority (%s)",
-			 strerror(o->urgent_error));
+	/* One that opens and runs dry is well when it has run. */
+	if (!o->doubted) {
+		tell_well(o);
 	}
-	str_format(text, sizeof(text),
-		   "'%s' plays %s, %d Hz, %d channels, buffer %lld ms%s", o->config->pcm,
-		   mix_format_name(p->format), p->rate, p->channels,
-		   (long long)(p->buffer_frames * 1000 / p->rate), urgent);
-	o->failures = 0;
-	o->fault[0] = '\0';
-	tell(o, ENGINE_OUTPUT_OK, text);
 }
 
 /* Empty and prepared. */
@@ -183,6 +195,30 @@ static int stand(struct output *o, struct error *err) {
 	return pcm_recover(o->device, err);
 }
 
+/* Late by itself it is started again at once. Right after a start it is not we who were
+ * late: it will be dry again, and this thread, which goes before all others, would keep
+ * the processor from them. So it rests, longer each time; and that is a fault if it goes
+ * on. */
+static int run_dry(struct output *o, struct error *err) {
+	static const int rests_ms[] = {0, 1, 2, 5, 10, 20};
+	const int last = (int)(sizeof(rests_ms) / sizeof(rests_ms[0])) - 1;
+	int64_t now_ns = engine_now_ns();
+	bool soon = now_ns - o->started_ns < SOON_NS;
+	bool again = o->started_ns - o->rest_ns < SOON_NS;
+	o->dry = soon ? (again ? o->dry + 1 : 1) : 0;
+	o->dry_ns = o->dry <= 1 ? now_ns : o->dry_ns;
+	o->rest_ns =
+		soon ? now_ns + rests_ms[o->dry < last ? o->dry : last] * 1000000LL : 0;
+	if (soon && (o->doubted || now_ns - o->dry_ns > DRY_NS)) {
+		o->doubted = true;
+		return error_set(err, EPIPE,
+				 "'%s' runs dry right after each start; check the card "
+				 "and its cable",
+				 o->config->pcm);
+	}
+	return stand(o, err);
+}
+
 static int look(struct output *o, int64_t now_ns, struct error *err) {
 	struct pcm_status st = {.state = PCM_READY};
 	int rc = pcm_status(o->device, &st, err);
@@ -191,7 +227,10 @@ static int look(struct output *o, int64_t now_ns, struct error *err) {
 		return rc;
 	}
 	if (st.state != PCM_RUNNING) {
-		return stand(o, err);
+		return run_dry(o, err);
+	}
+	if (o->doubted && now_ns - o->started_ns >= SOON_NS) {
+		tell_well(o);
 	}
 	int64_t heard = o->written - st.delay;
 	if (heard > o->heard || o->moved_ns == 0) {
@@ -280,6 +319,7 @@ static int64_t portion(struct output *o, int64_t n) {
 	return ready > 0 ? ready : (n < -spare ? n : -spare);
 }
 
+/* 1: it ran dry, and stands. */
 static int fill(struct output *o, int64_t to, struct error *err) {
 	o->hungry = false;
 	while (o->queued < to) {
@@ -290,7 +330,8 @@ static int fill(struct output *o, int64_t to, struct error *err) {
 		}
 		int done = write_block(o, n, err);
 		if (done == -EPIPE) {
-			return stand(o, err);
+			int rc = run_dry(o, err);
+			return rc < 0 ? rc : 1;
 		}
 		if (done <= 0) {
 			return done;
@@ -302,22 +343,27 @@ static int fill(struct output *o, int64_t to, struct error *err) {
 static int start(struct output *o, struct error *err) {
 	int64_t first = frames_of_ms(o, FIRST_MS);
 	first = first > o->device->shallow_frames ? first : o->device->shallow_frames;
+	o->started_ns = engine_now_ns();
 	int rc = fill(o, first < depth(o) ? first : depth(o), err);
-	rc = rc < 0 ? rc : pcm_start(o->device, err);
-	if (rc < 0) {
+	rc = rc != 0 ? rc : pcm_start(o->device, err);
+	if (rc != 0) {
 		return rc;
 	}
 	int64_t now_ns = engine_now_ns();
 	o->started = true;
+	o->started_ns = now_ns;
 	o->moved_ns = now_ns;
 	o->sounded_ns = now_ns;
 	timeline_forget(&o->timeline);
 	return look(o, now_ns, err);
 }
 
-/* A voice is due soon enough for the device to run. */
+/* A voice is due soon enough for the device to run; or silence shows whether it does. */
 static bool start_wanted(const struct output *o, int64_t now_ns) {
-	if (voices_sounding(o)) {
+	if (now_ns < o->rest_ns) {
+		return false;
+	}
+	if (o->doubted || voices_sounding(o)) {
 		return true;
 	}
 	for (const struct voice *v = o->voices; v != NULL; v = v->next) {
@@ -393,6 +439,9 @@ static void take_config(struct output *o, struct output_config *config) {
 	output_config_free(o->config);
 	o->config = config;
 	o->failures = 0;
+	o->doubted = false;
+	o->dry = 0;
+	o->rest_ns = 0;
 	o->retry_ns = 0;
 	o->fault[0] = '\0';
 }
@@ -460,6 +509,7 @@ static int64_t next_wake_ns(const struct output *o, int64_t now_ns, bool flushed
 		by_ns = o->retry_ns;
 	} else if (!o->started) {
 		by_ns = by_ns < o->look_ns + LOOK_NS ? by_ns : o->look_ns + LOOK_NS;
+		by_ns = by_ns > o->rest_ns ? by_ns : o->rest_ns;
 	} else {
 		int64_t low = depth(o) * 3 / 10;
 		int64_t left = o->queued > low ? o->queued - low : 0;
@@ -470,8 +520,9 @@ static int64_t next_wake_ns(const struct output *o, int64_t now_ns, bool flushed
 								    : fill_ns;
 		/* What lies behind now was looked at just now. */
 		by_ns = by_ns > now_ns && by_ns < fill_ns ? by_ns : fill_ns;
-		by_ns = by_ns > now_ns + 1000000 ? by_ns : now_ns + 1000000;
 	}
+	/* Whatever is the matter, others get the processor too. */
+	by_ns = by_ns > now_ns + LEAST_NS ? by_ns : now_ns + LEAST_NS;
 	wake_ns = by_ns < wake_ns ? by_ns : wake_ns;
 	return o->quit_ns != 0 && o->quit_ns < wake_ns ? o->quit_ns : wake_ns;
 }
