@@ -13,6 +13,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from rig import alsa, daemon, sound  # noqa: E402
 
+pytest_plugins = ["rig.stalls"]
+
 
 def pytest_collection_modifyitems(items):
     # What keeps all processors busy comes last, so that workers do not wait for each other. The
