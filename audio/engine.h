@@ -113,10 +113,13 @@ int engine_event_fd(const struct engine *e);
 /* 1 and *ret filled, or 0 where there is no more. */
 int engine_next_event(struct engine *e, struct engine_event *ret);
 
-/* What an output writes now: RMS and peak of the last 100 ms, dBFS, -120 where silent. 0,
- * or -ENOENT. Lock-free. */
-int engine_zone_level(const struct engine *e, int64_t zone, double *rms_db,
-		      double *peak_db);
+/* What was written for a zone and is heard within [from_ns, to_ns) of CLOCK_MONOTONIC,
+ * which lies in the past: RMS and sample peak, dBFS, -120 where silent. Nothing falls
+ * between two looks, of which each goes on where the one before ended; what is longer ago
+ * than half a second is forgotten, at 48 kHz longer than eight. In steps of 10 ms, or
+ * less at more than 48 kHz. 0, or -ENOENT. Lock-free. */
+int engine_zone_level(const struct engine *e, int64_t zone, int64_t from_ns,
+		      int64_t to_ns, double *rms_db, double *peak_db);
 
 struct engine_card {
 	char pcm[64];   /* "hw:CARD=Device,DEV=0" */

@@ -10,6 +10,7 @@
 #include "engine_gain.h"
 #include "engine_queue.h"
 #include "engine_ring.h"
+#include "level.h"
 #include "mix.h"
 #include "pcm.h"
 #include "resample.h"
@@ -37,6 +38,7 @@ _Static_assert(RING_RATE == ENGINE_RATE, "rings hold what the engine mixes");
 /* From a job that is ready to its first frame: what all its outputs need to wake, to take
  * back what they queued and to write anew. So they start together. */
 #define ENGINE_MARGIN_NS 6000000LL
+#define ENGINE_STANDS INT64_MIN
 #define ENGINE_PRESTART_NS 300000000LL /* a device runs before it sounds, to be timed */
 
 int64_t engine_now_ns(void);
@@ -147,18 +149,18 @@ struct strip {
 	struct strip *next;
 	struct glide gain;
 	struct limiter limiter;
-	struct meter meter;
 	struct strip_mark
 		*marks; /* of the newest blocks, as many as a rewind can cross */
 	size_t n_marks;
 	int rate;
 	bool running;
-	int64_t given_d; /* running: device frame it gives next */
-	int64_t next_d;  /* device frame it mixes next */
-	int64_t mixed_d; /* it mixed all before once */
-	int64_t block_d; /* device frame of the block's first */
+	int64_t given_d;    /* running: device frame it gives next */
+	int64_t next_d;     /* device frame it mixes next */
+	int64_t mixed_d;    /* it mixed all before once */
+	int64_t block_d;    /* device frame of the block's first */
+	int64_t taken_up_d; /* device frame it took up its place at */
 	float block[ENGINE_BLOCK];
-	_Atomic uint32_t level; /* for the core: strip_pack_level */
+	struct level level; /* for the core, by strip_level_block */
 };
 
 struct strip *strip_new(int64_t zone);
@@ -175,8 +177,8 @@ void strip_set_gain(struct strip *s, float gain);
  * then. Where d is not what follows, it starts anew ENGINE_PREROLL before it. */
 bool strip_render(struct strip *s, struct voice *voices, int64_t d, int64_t n,
 		  float *frames);
-uint32_t strip_pack_level(double rms_db, double peak_db);
-void strip_unpack_level(uint32_t level, double *rms_db, double *peak_db);
+/* Number of the first block of a level that begins at device frame d, or behind. */
+int64_t strip_level_block(int64_t d);
 
 int64_t voice_end_d(const struct voice *v, int rate); /* device frame behind its last */
 
@@ -261,6 +263,7 @@ struct output {
 	int reader_fd; /* wakes the reader */
 	/* Written by its thread. */
 	_Atomic int open_rate;   /* of its device, when it was last open; 0: never */
+	_Atomic int64_t zero_ns; /* its frame 0 was heard then; ENGINE_STANDS */
 	_Atomic int64_t beat_ns; /* until then it sleeps; past: it is at work since */
 	_Atomic bool exited;
 	/* Written by the core. */

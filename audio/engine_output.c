@@ -75,11 +75,7 @@ static void close_device(struct output *o) {
 	free(o->frames);
 	o->planes = NULL;
 	o->frames = NULL;
-	for (struct strip *s = o->strips; s != NULL; s = s->next) {
-		atomic_store_explicit(&s->level,
-				      strip_pack_level(MIX_SILENCE_DB, MIX_SILENCE_DB),
-				      memory_order_relaxed);
-	}
+	atomic_store_explicit(&o->zero_ns, ENGINE_STANDS, memory_order_relaxed);
 }
 
 /* What sounds there ends; what is due later waits for the device to come back. */
@@ -189,6 +185,7 @@ static int stand(struct output *o, struct error *err) {
 	o->queued = 0;
 	o->look_ns = engine_now_ns();
 	timeline_forget(&o->timeline);
+	atomic_store_explicit(&o->zero_ns, ENGINE_STANDS, memory_order_relaxed);
 	for (struct strip *s = o->strips; s != NULL; s = s->next) {
 		strip_forget(s);
 	}
@@ -244,6 +241,8 @@ static int look(struct output *o, int64_t now_ns, struct error *err) {
 	}
 	o->queued = st.queued;
 	(void)timeline_report(&o->timeline, heard, st.at_ns);
+	atomic_store_explicit(&o->zero_ns, timeline_ns_of_frame(&o->timeline, 0),
+			      memory_order_relaxed);
 	return 0;
 }
 

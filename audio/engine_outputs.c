@@ -101,6 +101,7 @@ static int add_output(struct engine *e, const struct engine_output *from,
 	o->config = new_config(e, from);
 	o->pcm = strdup(from->pcm);
 	atomic_init(&o->beat_ns, INT64_MAX);
+	atomic_init(&o->zero_ns, ENGINE_STANDS);
 	int rc = mailbox_init(&o->mail, e->event_fd);
 	if (rc < 0 || o->config == NULL || o->pcm == NULL) {
 		rc = rc < 0 ? rc : -ENOMEM;
@@ -280,13 +281,26 @@ void engine_zone_remove(struct engine *e, int64_t zone) {
 	}
 }
 
-int engine_zone_level(const struct engine *e, int64_t zone, double *rms_db,
-		      double *peak_db) {
+/* The first block of a level that is heard at or after an instant. */
+static int64_t block_at(int64_t ns, int64_t zero_ns, int rate) {
+	int64_t d = ns > zero_ns ? timeline_frames(ns - zero_ns, rate) : 0;
+	return strip_level_block(d);
+}
+
+int engine_zone_level(const struct engine *e, int64_t zone, int64_t from_ns,
+		      int64_t to_ns, double *rms_db, double *peak_db) {
 	const struct zone *z = core_find_zone(e, zone);
 	if (z == NULL) {
 		return -ENOENT;
 	}
-	strip_unpack_level(atomic_load_explicit(&z->strip->level, memory_order_relaxed),
-			   rms_db, peak_db);
+	*rms_db = MIX_SILENCE_DB;
+	*peak_db = MIX_SILENCE_DB;
+	const struct output *o = z->output;
+	int rate = atomic_load_explicit(&o->open_rate, memory_order_relaxed);
+	int64_t zero_ns = atomic_load_explicit(&o->zero_ns, memory_order_relaxed);
+	if (rate > 0 && zero_ns != ENGINE_STANDS) {
+		level_read(&z->strip->level, block_at(from_ns, zero_ns, rate),
+			   block_at(to_ns, zero_ns, rate), rms_db, peak_db);
+	}
 	return 0;
 }

@@ -12,14 +12,11 @@
 
 #include <math.h>
 
-#define METER_MS 100
-
 struct strip *strip_new(int64_t zone) {
 	struct strip *s = calloc(1, sizeof(*s));
 	if (s != NULL) {
 		s->zone = zone;
 		glide_init(&s->gain, 1.0F);
-		atomic_init(&s->level, strip_pack_level(MIX_SILENCE_DB, MIX_SILENCE_DB));
 	}
 	return s;
 }
@@ -46,7 +43,6 @@ int strip_set_rate(struct strip *s, int rate, int64_t buffer_frames, struct erro
 	if (s->rate != rate) {
 		s->rate = rate;
 		limiter_init(&s->limiter, rate);
-		meter_init(&s->meter, rate * METER_MS / 1000);
 	}
 	return 0;
 }
@@ -62,6 +58,7 @@ void strip_forget(struct strip *s) {
 	for (size_t i = 0; i < s->n_marks; i++) {
 		s->marks[i].at = INT64_MIN;
 	}
+	level_clear_all(&s->level);
 }
 
 void strip_set_gain(struct strip *s, float gain) {
@@ -156,6 +153,10 @@ static void next_block(struct strip *s, struct voice *voices) {
 	s->next_d += ENGINE_BLOCK;
 	s->mixed_d = s->next_d > s->mixed_d ? s->next_d : s->mixed_d;
 	s->block_d = s->next_d - ENGINE_BLOCK - LIMITER_DELAY;
+	if (s->block_d + ENGINE_BLOCK > s->taken_up_d) {
+		level_set(&s->level, strip_level_block(s->block_d), s->block,
+			  ENGINE_BLOCK);
+	}
 }
 
 /* Takes up a new place, so that what is given from device frame d on is right. Blocks
@@ -171,15 +172,8 @@ static void start_at(struct strip *s, int64_t d) {
 	}
 	s->block_d = s->next_d - ENGINE_BLOCK - LIMITER_DELAY;
 	s->mixed_d = s->mixed_d > d ? s->mixed_d : d;
+	s->taken_up_d = d;
 	s->running = true;
-}
-
-static void meter(struct strip *s, const float *frames, int64_t n) {
-	if (meter_add(&s->meter, frames, (size_t)n)) {
-		atomic_store_explicit(&s->level,
-				      strip_pack_level(s->meter.rms_db, s->meter.peak_db),
-				      memory_order_relaxed);
-	}
 }
 
 bool strip_render(struct strip *s, struct voice *voices, int64_t d, int64_t n,
@@ -187,7 +181,7 @@ bool strip_render(struct strip *s, struct voice *voices, int64_t d, int64_t n,
 	if (!sounds_within(s, voices, d, d + n + LIMITER_DELAY)) {
 		s->running = false;
 		glide_init(&s->gain, s->gain.to);
-		meter(s, NULL, n);
+		level_clear(&s->level, strip_level_block(d), strip_level_block(d + n));
 		return false;
 	}
 	if (!s->running || s->given_d != d) {
@@ -205,17 +199,9 @@ bool strip_render(struct strip *s, struct voice *voices, int64_t d, int64_t n,
 		       (size_t)piece * sizeof(*frames));
 		at += piece;
 	}
-	meter(s, frames, n);
 	return true;
 }
 
-uint32_t strip_pack_level(double rms_db, double peak_db) {
-	uint32_t rms = (uint32_t)lround((rms_db - MIX_SILENCE_DB) * 100.0);
-	uint32_t peak = (uint32_t)lround((peak_db - MIX_SILENCE_DB) * 100.0);
-	return rms << 16 | (peak & 0xffffU);
-}
-
-void strip_unpack_level(uint32_t level, double *rms_db, double *peak_db) {
-	*rms_db = MIX_SILENCE_DB + (level >> 16) / 100.0;
-	*peak_db = MIX_SILENCE_DB + (level & 0xffffU) / 100.0;
+int64_t strip_level_block(int64_t d) {
+	return (d + LIMITER_DELAY + ENGINE_BLOCK - 1) / ENGINE_BLOCK;
 }

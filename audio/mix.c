@@ -50,7 +50,7 @@ float mix_peak(const float *frames, size_t n) {
 	return peak[0];
 }
 
-static float sum_of_squares(const float *frames, size_t n) {
+float mix_square(const float *frames, size_t n) {
 	float sum[LANES] = {0};
 	size_t i = 0;
 	for (; i + LANES <= n; i += LANES) {
@@ -64,7 +64,7 @@ static float sum_of_squares(const float *frames, size_t n) {
 	for (size_t k = 1; k < LANES; k++) {
 		sum[0] += sum[k];
 	}
-	return sum[0];
+	return n > 0 ? sum[0] / (float)n : 0.0F;
 }
 
 void glide_init(struct glide *g, float gain) {
@@ -248,35 +248,6 @@ void limiter_process(struct limiter *l, float *frames, size_t n) {
 		}
 	}
 	memcpy(l->past, l->work + n, sizeof(l->past));
-}
-
-void meter_init(struct meter *m, int window) {
-	*m = (struct meter){
-		.window = window, .rms_db = MIX_SILENCE_DB, .peak_db = MIX_SILENCE_DB};
-}
-
-bool meter_add(struct meter *m, const float *frames, size_t n) {
-	bool finished = false;
-	while (n > 0) {
-		size_t piece = (size_t)(m->window - m->filled);
-		piece = piece < n ? piece : n;
-		if (frames != NULL) {
-			m->squares += (double)sum_of_squares(frames, piece);
-			m->peak = larger(m->peak, mix_peak(frames, piece));
-			frames += piece;
-		}
-		m->filled += (int)piece;
-		n -= piece;
-		if (m->filled == m->window) {
-			m->rms_db = mix_db_of(sqrt(m->squares / m->window));
-			m->peak_db = mix_db_of((double)m->peak);
-			m->filled = 0;
-			m->squares = 0.0;
-			m->peak = 0.0F;
-			finished = true;
-		}
-	}
-	return finished;
 }
 
 static const struct {

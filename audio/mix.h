@@ -15,6 +15,7 @@ double mix_db_of(double value);  /* at least MIX_SILENCE_DB */
 
 void mix_add(float *to, const float *from, size_t n);
 float mix_peak(const float *frames, size_t n);
+float mix_square(const float *frames, size_t n); /* the mean of the squares */
 
 /* A gain that moves in a straight line, so that a turn of the knob makes no step: `from`
  * up to frame `start`, `to` from `length` frames later on. */
@@ -62,19 +63,6 @@ void limiter_init(struct limiter *l, int rate);
 void limiter_reset(struct limiter *l); /* forgets the past */
 /* In place. n up to LIMITER_BLOCK. */
 void limiter_process(struct limiter *l, float *frames, size_t n);
-
-/* Level of the last whole window. */
-struct meter {
-	int window; /* frames */
-	int filled;
-	double squares;
-	float peak;
-	double rms_db; /* of the last whole window */
-	double peak_db;
-};
-void meter_init(struct meter *m, int window);
-/* frames NULL: silence. True where a window was finished. */
-bool meter_add(struct meter *m, const float *frames, size_t n);
 
 enum mix_format { MIX_S16, MIX_S24_3, MIX_S24, MIX_S32, MIX_FLOAT };
 size_t mix_format_bytes(enum mix_format format);

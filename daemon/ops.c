@@ -5,7 +5,11 @@
 #include "base/str.h"
 #include "log.h"
 
+#include <math.h>
 #include <string.h>
+#include <time.h>
+
+#define STATUS_LEVEL_NS 100000000LL /* of how long the level of a status is */
 
 static void op_clock(void *ctx, struct admin_clock *ret) {
 	struct ops_context *c = ctx;
@@ -18,6 +22,15 @@ static void op_clock(void *ctx, struct admin_clock *ret) {
 
 _Static_assert(DIRECTOR_QUEUE_MAX <= ADMIN_QUEUE_MAX, "the queue finds room");
 
+/* In hundredths of a dB: nobody reads more. */
+static void read_level(struct engine *engine, int64_t zone, int64_t from_ns,
+		       int64_t to_ns, struct admin_level *ret) {
+	*ret = (struct admin_level){.rms_db = -120.0, .peak_db = -120.0};
+	engine_zone_level(engine, zone, from_ns, to_ns, &ret->rms_db, &ret->peak_db);
+	ret->rms_db = round(ret->rms_db * 100.0) / 100.0;
+	ret->peak_db = round(ret->peak_db * 100.0) / 100.0;
+}
+
 static void op_zone_status(void *ctx, int64_t zone, struct admin_zone_status *ret) {
 	struct ops_context *c = ctx;
 	struct director_zone_status status;
@@ -28,7 +41,6 @@ static void op_zone_status(void *ctx, int64_t zone, struct admin_zone_status *re
 		.ducked = status.ducked > 0 ? status.ducked : 0,
 		.waiting = status.waiting,
 		.n_queue = status.n_queue,
-		.level_db = -120.0,
 	};
 	for (size_t i = 0; i < status.n_queue; i++) {
 		const struct director_queued *q = &status.queue[i];
@@ -41,8 +53,18 @@ static void op_zone_status(void *ctx, int64_t zone, struct admin_zone_status *re
 	ret->state = status.fault[0] != '\0' ? ADMIN_ZONE_FAULT
 		     : status.run != 0       ? ADMIN_ZONE_PLAYING
 					     : ADMIN_ZONE_IDLE;
-	double peak_db = 0.0;
-	engine_zone_level(c->engine, zone, &ret->level_db, &peak_db);
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	int64_t now_ns = t.tv_sec * 1000000000LL + t.tv_nsec;
+	struct admin_level level;
+	read_level(c->engine, zone, now_ns - STATUS_LEVEL_NS, now_ns, &level);
+	ret->level_db = level.rms_db;
+}
+
+static void op_zone_level(void *ctx, int64_t zone, int64_t from_us, int64_t to_us,
+			  struct admin_level *ret) {
+	struct ops_context *c = ctx;
+	read_level(c->engine, zone, from_us * 1000, to_us * 1000, ret);
 }
 
 static int op_faults(void *ctx, struct admin_fault **ret, size_t *n, struct error *err) {
@@ -214,6 +236,7 @@ const struct admin_ops *ops_table(void) {
 	static const struct admin_ops ops = {
 		.clock = op_clock,
 		.zone_status = op_zone_status,
+		.zone_level = op_zone_level,
 		.faults = op_faults,
 		.cards = op_cards,
 		.zone_test = op_zone_test,

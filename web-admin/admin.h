@@ -46,6 +46,11 @@ struct admin_zone_status {
 	size_t n_queue;
 };
 
+struct admin_level {
+	double rms_db; /* dBFS, -120 where silent */
+	double peak_db;
+};
+
 struct admin_fault {
 	char source[64]; /* "output Hall", "clock", "disk" */
 	char text[256];
@@ -92,6 +97,9 @@ enum admin_table {
 struct admin_ops {
 	void (*clock)(void *ctx, struct admin_clock *ret);
 	void (*zone_status)(void *ctx, int64_t zone, struct admin_zone_status *ret);
+	/* Of what a zone was given, heard within [from_us, to_us) of CLOCK_MONOTONIC. */
+	void (*zone_level)(void *ctx, int64_t zone, int64_t from_us, int64_t to_us,
+			   struct admin_level *ret);
 	int (*faults)(void *ctx, struct admin_fault **ret, size_t *n,
 		      struct error *err); /* free() */
 	int (*cards)(void *ctx, struct admin_card **ret, size_t *n,

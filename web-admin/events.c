@@ -15,7 +15,8 @@
 #define LISTENERS_MAX 16
 #define QUEUE_MAX ((size_t)512 * 1024)
 #define ALIVE_US INT64_C(15000000)
-#define LEVEL_US INT64_C(200000)
+#define LEVEL_US INT64_C(100000)
+#define SILENT_DB (-120.0)
 #define PAGE 500
 
 struct listener {
@@ -27,13 +28,21 @@ struct listener {
 	bool over;   /* cut off; its end is on the way */
 };
 
+/* A zone whose level is told: until it plays no more and was told silent. */
+struct gauge {
+	int64_t zone;
+	bool silent; /* as it was told last; at first too */
+};
+
 struct events {
 	struct admin *admin;
 	struct listener *listeners;
 	size_t n;
-	struct ids playing; /* zones whose level is told */
+	struct gauge *gauges;
+	size_t n_gauges;
 	int64_t alive_at_us;
 	int64_t level_at_us;
+	int64_t level_from_us; /* all before was told */
 };
 
 int events_new(struct admin *a, struct events **ret, struct error *err) {
@@ -50,7 +59,7 @@ void events_free(struct events *e) {
 	if (e == NULL) {
 		return;
 	}
-	ids_done(&e->playing);
+	free(e->gauges);
 	free(e);
 }
 
@@ -141,13 +150,33 @@ static void tell(struct events *e, struct listener *only, const char *name,
 
 /* ---------------------------------------------------------------------- what is told */
 
+static void add_gauge(struct events *e, const struct zone *zone) {
+	for (size_t i = 0; i < e->n_gauges; i++) {
+		if (e->gauges[i].zone == zone->id) {
+			return;
+		}
+	}
+	struct gauge *gauges = reallocarray(e->gauges, e->n_gauges + 1, sizeof(*gauges));
+	if (gauges == NULL) {
+		admin_log(e->admin, LOG_WARNING, "no memory to tell the level of '%s'",
+			  zone->name);
+		return;
+	}
+	/* What was before nobody is told. */
+	int64_t past_us = admin_monotonic_us() - LEVEL_US;
+	if (e->n_gauges == 0 && e->level_from_us < past_us) {
+		e->level_from_us = past_us;
+	}
+	e->gauges = gauges;
+	gauges[e->n_gauges++] = (struct gauge){.zone = zone->id, .silent = true};
+}
+
 static void tell_zone(struct events *e, struct listener *only, const struct zone *zone) {
 	const struct admin_config *config = &e->admin->config;
 	struct admin_zone_status status = {0};
 	config->ops->zone_status(config->ctx, zone->id, &status);
-	if (status.state == ADMIN_ZONE_PLAYING && ids_add(&e->playing, zone->id) < 0) {
-		admin_log(e->admin, LOG_WARNING, "no memory to tell the level of '%s'",
-			  zone->name);
+	if (status.state == ADMIN_ZONE_PLAYING) {
+		add_gauge(e, zone);
 	}
 	tell(e, only, "status", render_zone_status(zone, &status));
 }
@@ -216,6 +245,7 @@ static void get_events(struct request *r) {
 	e->listeners = l;
 	if (e->n++ == 0) {
 		e->alive_at_us = admin_monotonic_us() + ALIVE_US;
+		e->n_gauges = 0;
 	}
 	static const char hello[] = "retry: 2000\n\n";
 	struct error err = {0};
@@ -284,23 +314,32 @@ void events_fault(struct events *e, const struct admin_fault *fault, bool over) 
 
 /* ----------------------------------------------------------------------------- time */
 
-static void tell_levels(struct events *e) {
+/* Of what was heard since the last time, however long ago that is. */
+static void tell_levels(struct events *e, int64_t now_us) {
 	const struct admin_config *config = &e->admin->config;
 	json_t *zones = json_array();
-	struct ids still = {0};
-	for (size_t i = 0; i < e->playing.n; i++) {
+	size_t left = 0;
+	for (size_t i = 0; i < e->n_gauges; i++) {
+		struct gauge g = e->gauges[i];
 		struct admin_zone_status status = {0};
-		config->ops->zone_status(config->ctx, e->playing.items[i], &status);
-		if (status.state == ADMIN_ZONE_PLAYING &&
-		    ids_add(&still, e->playing.items[i]) >= 0) {
-			json_array_append_new(zones,
-					      json_pack("{s:I, s:f}", "id",
-							(json_int_t)e->playing.items[i],
-							"level_db", status.level_db));
+		struct admin_level level = {0};
+		config->ops->zone_status(config->ctx, g.zone, &status);
+		config->ops->zone_level(config->ctx, g.zone, e->level_from_us, now_us,
+					&level);
+		bool silent = level.peak_db <= SILENT_DB;
+		if (!silent || !g.silent) {
+			json_array_append_new(zones, json_pack("{s:I, s:f, s:f}", "id",
+							       (json_int_t)g.zone,
+							       "level_db", level.rms_db,
+							       "peak_db", level.peak_db));
+		}
+		g.silent = silent;
+		if (!silent || status.state == ADMIN_ZONE_PLAYING) {
+			e->gauges[left++] = g;
 		}
 	}
-	ids_done(&e->playing);
-	e->playing = still;
+	e->n_gauges = left;
+	e->level_from_us = now_us;
 	if (json_array_size(zones) > 0) {
 		tell(e, NULL, "level", json_pack("{s:o}", "zones", zones));
 	} else {
@@ -313,7 +352,7 @@ int64_t events_timeout_us(const struct events *e, int64_t now_us) {
 		return -1;
 	}
 	int64_t next_us = e->alive_at_us;
-	if (e->playing.n > 0 && e->level_at_us < next_us) {
+	if (e->n_gauges > 0 && e->level_at_us < next_us) {
 		next_us = e->level_at_us;
 	}
 	return next_us > now_us ? next_us - now_us : 0;
@@ -323,9 +362,11 @@ void events_work(struct events *e, int64_t now_us) {
 	if (e->n == 0) {
 		return;
 	}
-	if (e->playing.n > 0 && e->level_at_us <= now_us) {
-		e->level_at_us = now_us + LEVEL_US;
-		tell_levels(e);
+	if (e->n_gauges > 0 && e->level_at_us <= now_us) {
+		/* On its beat, where it was not missed altogether. */
+		int64_t next_us = e->level_at_us + LEVEL_US;
+		e->level_at_us = next_us > now_us ? next_us : now_us + LEVEL_US;
+		tell_levels(e, now_us);
 	}
 	if (e->alive_at_us <= now_us) {
 		/* A comment: keeps proxies patient, and finds out who has gone. */

@@ -11,8 +11,10 @@ import sys
 import time
 import warnings
 
+import numpy as np
 import pytest
 import requests
+import scipy.io.wavfile
 
 from rig import sound
 
@@ -389,6 +391,41 @@ def test_events(box, token, folder):
         done = events.until("run", lambda r: r["id"] == run and r["state"] == "played")
         assert done["zones"][0]["outcome"] == "played"
     healthy(box)
+
+
+def test_levels_are_those_of_the_sound(box, token, folder):
+    """A sine that steps up by 20 dB and has one click in it: the events, ten a second, tell just
+    that, and of the silence behind it once."""
+    output = box.output(f"wav:{folder}/east.wav", channels=1)
+    zone = box.zone("east", output, [0])
+    t = np.arange(4 * sound.RATE) / sound.RATE
+    wave = 0.2 * np.sin(2 * np.pi * 440 * t) * np.where(t < 2, 0.1, 1.0)
+    wave[sound.RATE] = 0.3
+    clip = box.clip(sound.write_wav(folder / "a.wav", wave))
+    told = []
+    with Events(box, token) as events:
+        run = box.api.post("/runs", {"clip": clip["id"], "zones": [zone], "class": "notice"})["id"]
+        while not told or told[-1]["peak_db"] > -120:
+            (level,) = events.until("level")["zones"]
+            assert level["id"] == zone
+            told.append(level)
+        box.wait_run(run)
+        later = box.api.post("/runs", {"clip": clip["id"], "zones": [zone], "class": "notice"})["id"]
+        (level,) = events.until("level")["zones"]
+        assert level["peak_db"] > -120, "silence was told again"
+        box.wait_run(later)
+    box.stop()
+    rate, heard = scipy.io.wavfile.read(folder / "east.wav")
+    heard = np.trim_zeros(heard.astype(float))[: 4 * rate] / 32768
+    db = lambda x: 20 * np.log10(x)  # noqa: E731
+    soft, loud = heard[rate // 4 : rate * 3 // 4], heard[rate * 5 // 2 : rate * 7 // 2]
+    at_soft = [x for x in told if abs(x["level_db"] - db(np.std(soft))) < 0.3]
+    at_loud = [x for x in told if abs(x["level_db"] - db(np.std(loud))) < 0.3]
+    assert 14 <= len(at_soft) <= 21 and 16 <= len(at_loud) <= 21, told
+    assert all(abs(x["peak_db"] - db(np.max(np.abs(loud)))) < 0.3 for x in at_loud), at_loud
+    click = [x["peak_db"] for x in told[: len(told) // 2 - 1] if x["peak_db"] - x["level_db"] > 6]
+    clicked_db = db(np.max(np.abs(heard[rate * 3 // 4 : rate * 5 // 4])))
+    assert len(click) == 1 and abs(click[0] - clicked_db) < 0.1, (click, clicked_db)
 
 
 def test_listeners_are_counted_and_let_go(box, token):

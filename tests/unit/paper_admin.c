@@ -30,6 +30,16 @@ static void op_zone_status(void *ctx, int64_t zone, struct admin_zone_status *re
 					  .level_db = -20.5};
 }
 
+static void op_zone_level(void *ctx, int64_t zone, int64_t from_us, int64_t to_us,
+			  struct admin_level *ret) {
+	struct paper *p = ctx;
+	(void)zone;
+	p->level_torn = p->level_torn || (p->levels > 0 && from_us != p->level_to_us);
+	p->levels++;
+	p->level_to_us = to_us;
+	*ret = p->level;
+}
+
 static int op_faults(void *ctx, struct admin_fault **ret, size_t *n, struct error *err) {
 	(void)ctx;
 	struct admin_fault *faults = calloc(1, sizeof(*faults));
@@ -238,6 +248,7 @@ static void op_log(void *ctx, int priority, const char *text) {
 static const struct admin_ops ops = {
 	.clock = op_clock,
 	.zone_status = op_zone_status,
+	.zone_level = op_zone_level,
 	.faults = op_faults,
 	.cards = op_cards,
 	.zone_test = op_zone_test,

@@ -25,6 +25,10 @@ struct paper {
 	struct alert alert;          /* the last asked for; id 0: none */
 	int64_t lost;                /* of alert_lost */
 	enum admin_zone_state state; /* of every zone */
+	struct admin_level level;    /* of every zone */
+	int64_t levels;              /* calls of ops->zone_level */
+	int64_t level_to_us;         /* of the last */
+	bool level_torn;             /* one did not go on where the last ended */
 	char log[512];               /* the last line */
 };
 
