@@ -25,6 +25,24 @@ static int open_any(const struct pcm_spec *spec, struct pcm **ret, struct error 
 	return pcm_alsa_open(spec, ret, err);
 }
 
+static int start_reader(struct engine *e, enum reader_kind kind, struct error *err) {
+	struct reader *r = &e->readers[kind];
+	int rc = mailbox_init(&r->mail, e->event_fd);
+	if (rc < 0) {
+		return error_set(err, -rc, "cannot start the audio engine: %s",
+				 strerror(-rc));
+	}
+	r->kind = kind;
+	r->buffer_ms = e->buffer_ms;
+	rc = core_start_thread(&r->thread, reader_run, r, err);
+	if (rc < 0) {
+		mailbox_done(&r->mail);
+		return rc;
+	}
+	e->n_readers++;
+	return 0;
+}
+
 int engine_new_with(const struct engine_config *config,
 		    int (*open_pcm)(const struct pcm_spec *spec, struct pcm **ret,
 				    struct error *err),
@@ -41,20 +59,17 @@ int engine_new_with(const struct engine_config *config,
 	}
 	e->buffer_ms = config->buffer_ms;
 	e->open_pcm = open_pcm;
-	e->reader.mail.wake_fd = -1;
-	e->reader.mail.notes_fd = -1;
 	e->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int rc = e->event_fd < 0 ? -errno : mailbox_init(&e->reader.mail, e->event_fd);
-	if (rc < 0) {
-		return error_set(err, -rc, "cannot start the audio engine: %s",
-				 strerror(-rc));
+	int rc = e->event_fd < 0
+			 ? error_set(err, errno, "cannot start the audio engine: %s",
+				     strerror(errno))
+			 : 0;
+	while (rc == 0 && e->n_readers < READERS) {
+		rc = start_reader(e, (enum reader_kind)e->n_readers, err);
 	}
-	e->reader.buffer_ms = e->buffer_ms;
-	rc = core_start_thread(&e->reader.thread, reader_run, &e->reader, err);
 	if (rc < 0) {
 		return rc;
 	}
-	e->reader_runs = true;
 	*ret = MOVE(e);
 	return 0;
 }
@@ -112,12 +127,14 @@ static void take_leftovers(struct engine *e, struct output *o) {
 }
 
 void core_do_owed(struct engine *e) {
-	mailbox_flush(&e->reader.mail);
+	for (size_t i = 0; i < e->n_readers; i++) {
+		mailbox_flush(&e->readers[i].mail);
+	}
 	for (struct track *t = e->tracks, *next = NULL; t != NULL; t = next) {
 		next = t->next;
 		struct command c = {.kind = COMMAND_TRACK_CLOSE, .track = t};
 		if (t->taps_left == 0 && !t->close_sent) {
-			t->close_sent = mailbox_send(&e->reader.mail, &c) == 0;
+			t->close_sent = mailbox_send(&t->reader->mail, &c) == 0;
 		}
 		if (t->closed && t->untold == 0) {
 			core_free_track(e, t);
@@ -128,7 +145,8 @@ void core_do_owed(struct engine *e) {
 		struct command c = {.kind = COMMAND_UNWATCH, .output = o};
 		mailbox_flush(&o->mail);
 		if (o->leaving && !o->unwatch_sent) {
-			o->unwatch_sent = mailbox_send(&e->reader.mail, &c) == 0;
+			o->unwatch_sent =
+				mailbox_send(&e->readers[READER_DISK].mail, &c) == 0;
 		}
 		if (!o->leaving || o->watched || o->tracks > 0 || !o->joined) {
 			at = &o->next;
@@ -225,9 +243,11 @@ static bool next_note(struct engine *e, struct engine_event *ret) {
 			take_leftovers(e, o);
 		}
 	}
-	while (queue_pop(&e->reader.mail.notes, &note)) {
-		if (take_note(e, &note, ret)) {
-			return true;
+	for (size_t i = 0; i < e->n_readers; i++) {
+		while (queue_pop(&e->readers[i].mail.notes, &note)) {
+			if (take_note(e, &note, ret)) {
+				return true;
+			}
 		}
 	}
 	return false;
@@ -258,9 +278,10 @@ int engine_next_event(struct engine *e, struct engine_event *ret) {
 /* ---- the end ---- */
 
 static bool all_exited(const struct engine *e) {
-	if (e->reader_runs &&
-	    !atomic_load_explicit(&e->reader.exited, memory_order_acquire)) {
-		return false;
+	for (size_t i = 0; i < e->n_readers; i++) {
+		if (!atomic_load_explicit(&e->readers[i].exited, memory_order_acquire)) {
+			return false;
+		}
 	}
 	for (const struct output *o = e->outputs; o != NULL; o = o->next) {
 		if (!atomic_load_explicit(&o->exited, memory_order_acquire)) {
@@ -280,8 +301,10 @@ static bool stop_threads(struct engine *e) {
 		engine_wake(o->mail.wake_fd);
 	}
 	/* The outputs first: their last ramp still needs what is decoded. */
-	atomic_store_explicit(&e->reader.quit, true, memory_order_release);
-	engine_wake(e->reader.mail.wake_fd);
+	for (size_t i = 0; i < e->n_readers; i++) {
+		atomic_store_explicit(&e->readers[i].quit, true, memory_order_release);
+		engine_wake(e->readers[i].mail.wake_fd);
+	}
 	while (!all_exited(e) && engine_now_ns() < end_ns) {
 		struct pollfd fd = {.fd = e->event_fd, .events = POLLIN};
 		(void)poll(&fd, 1, 20);
@@ -303,8 +326,8 @@ void engine_free(struct engine *e) {
 		left_behind = e;
 		return;
 	}
-	if (e->reader_runs) {
-		pthread_join(e->reader.thread, NULL);
+	for (size_t i = 0; i < e->n_readers; i++) {
+		pthread_join(e->readers[i].thread, NULL);
 	}
 	for (struct output *o = e->outputs; o != NULL; o = o->next) {
 		if (!o->joined) {
@@ -331,7 +354,9 @@ void engine_free(struct engine *e) {
 		e->zones = z->next;
 		free(z);
 	}
-	mailbox_done(&e->reader.mail);
+	for (size_t i = 0; i < e->n_readers; i++) {
+		mailbox_done(&e->readers[i].mail);
+	}
 	fd_close(e->event_fd);
 	free(e);
 }

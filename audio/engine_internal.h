@@ -97,6 +97,8 @@ struct tap {
 	bool lost;     /* output thread: evicted from the ring, asked to be let in */
 };
 
+struct reader;
+
 /* The reader's: how a lane of the ring is filled. */
 struct feed {
 	struct resample *resample; /* NULL: it is not */
@@ -114,7 +116,12 @@ struct track {
 	size_t n_taps;
 	int64_t submitted_ns;
 	int64_t lead_ns;
+	struct reader *reader;
+	bool live; /* made at the pace of the clock: engine_pace.c */
 	/* Shared. */
+	/* By the outputs: the least any had before it would have run dry; by the reader:
+	 * INT64_MAX, to learn it anew. */
+	_Atomic int64_t slack_ns;
 	struct ring ring;
 	_Atomic int64_t
 		start_ns;    /* by the reader, once: when it will be heard; 0 before */
@@ -131,6 +138,9 @@ struct track {
 	struct feed *feeds; /* of the lane of the same number */
 	struct track *reader_next;
 	int reader_phase;
+	int64_t pace_ns;    /* live: when its first source frame is made */
+	int64_t pace_shift; /* live: frames made beyond what the clock says */
+	int64_t paced_ns;   /* live: when that was last looked at */
 };
 
 /* ---- a zone's sound ---- */
@@ -260,7 +270,6 @@ struct output {
 	struct mailbox mail;
 	int64_t id;
 	int (*open_pcm)(const struct pcm_spec *spec, struct pcm **ret, struct error *err);
-	int reader_fd; /* wakes the reader */
 	/* Written by its thread. */
 	_Atomic int open_rate;   /* of its device, when it was last open; 0: never */
 	_Atomic int64_t zero_ns; /* its frame 0 was heard then; ENGINE_STANDS */
@@ -340,6 +349,10 @@ void voices_lose(struct output *o);
 void voices_fail(struct output *o, int64_t zone, int64_t due_ns, const char *text);
 void voices_cut(struct output *o, int ramp_ms); /* all, because the output goes */
 const char *voices_quit_words(const struct output *o);
+/* A live job sounds there. */
+bool voices_live(const struct output *o);
+/* Tells live jobs how near the device is to running dry. */
+void voices_tell_slack(const struct output *o);
 /* Frames the rings have for [o->written, + n): n, or fewer. */
 int64_t voices_ready(const struct output *o, int64_t n);
 /* When there is next something to do for a voice; INT64_MAX: by itself never. */
@@ -347,8 +360,12 @@ int64_t voices_wake_ns(const struct output *o, int64_t now_ns);
 /* Sends what waits for room in the queue. False where something still waits. */
 bool voices_flush(struct output *o);
 
+/* There are two: what is live does not wait for a disk. */
+enum reader_kind { READER_DISK, READER_LIVE, READERS };
+
 struct reader {
 	struct mailbox mail;
+	enum reader_kind kind;
 	int buffer_ms;
 	_Atomic bool exited;
 	_Atomic bool quit; /* by the core */
@@ -362,6 +379,20 @@ struct reader {
 };
 
 void *reader_run(void *reader);
+
+/* ---- engine_pace.c: live jobs; the reader thread only ---- */
+
+#define ENGINE_PACE_NS 5000000LL /* between looks at a live job */
+/* Device frames kept before a live job's device runs dry, where it is placed. */
+#define ENGINE_LIVE_NS 30000000LL
+
+/* A live job is about to be read: when its first frame is made. The instant at which that
+ * is heard, where it is known already; 0: pace_start will know. */
+int64_t pace_begin(struct track *t, int64_t now_ns);
+/* The instant of its first frame, now that all its rates have begun. */
+int64_t pace_start(const struct track *t);
+/* Source frames that should have been made by now. Follows the clocks of the devices. */
+int64_t pace_due(struct track *t, int64_t now_ns);
 
 /* ---- engine_lanes.c: the rates of a job; the reader thread only ---- */
 
@@ -388,8 +419,8 @@ struct engine {
 	int buffer_ms;
 	int (*open_pcm)(const struct pcm_spec *spec, struct pcm **ret, struct error *err);
 	int event_fd;
-	struct reader reader;
-	bool reader_runs;
+	struct reader readers[READERS];
+	size_t n_readers;       /* that run */
 	struct output *outputs; /* those that leave too */
 	struct zone *zones;
 	struct track *tracks;

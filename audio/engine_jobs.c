@@ -61,7 +61,7 @@ void core_tell_all_failed(struct engine *e, struct output *o, const char *text) 
 	}
 }
 
-static struct track *new_track(struct job *job) {
+static struct track *new_track(struct engine *e, struct job *job) {
 	struct track *t = calloc(1, sizeof(*t));
 	if (t == NULL) {
 		return NULL;
@@ -78,6 +78,9 @@ static struct track *new_track(struct job *job) {
 	}
 	t->job = job;
 	t->submitted_ns = engine_now_ns();
+	t->live = job_live(job);
+	t->reader = &e->readers[t->live ? READER_LIVE : READER_DISK];
+	atomic_init(&t->slack_ns, INT64_MAX);
 	return t;
 }
 
@@ -157,7 +160,7 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 					"%zu jobs are waiting or playing already", room)
 			    : error_set(err, EINVAL, "a job needs an id and a zone");
 	}
-	struct track *t = new_track(job);
+	struct track *t = new_track(e, job);
 	int rc = t == NULL ? error_set(err, ENOMEM, "no memory to play a job")
 			   : add_voices(e, t, err);
 	if (rc == 0 && ring_init(&t->ring, t->n_taps) < 0) {
@@ -171,7 +174,7 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 				atomic_load_explicit(&t->taps[i].output->open_rate,
 						     memory_order_relaxed));
 	}
-	if (rc == 0 && mailbox_send(&e->reader.mail, &c) < 0) {
+	if (rc == 0 && mailbox_send(&t->reader->mail, &c) < 0) {
 		rc = error_set(err, ENOMEM, "no memory to play a job");
 	}
 	if (rc < 0) {

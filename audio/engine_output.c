@@ -24,7 +24,8 @@
 #define DRY_NS 5000000000LL     /* that again and again: a fault */
 #define RETRY_MIN_NS 100000000LL
 #define RETRY_MAX_NS 5000000000LL
-#define HUNGRY_NS 2000000LL /* until a ring has more */
+#define HUNGRY_NS 2000000LL      /* until a ring has more */
+#define HUNGRY_LIVE_NS 5000000LL /* what it has is made as it is spoken */
 #define BEAT_NS 20000000LL
 #define LEAST_NS 1000000LL  /* asleep between rounds */
 #define QUIT_NS 150000000LL /* for the last ramp */
@@ -397,6 +398,7 @@ static int serve(struct output *o, int64_t now_ns, struct error *err) {
 	if (!sounding && now_ns - o->sounded_ns > LINGER_NS) {
 		return stand(o, err);
 	}
+	voices_tell_slack(o);
 	return fill(o, depth(o), err);
 }
 
@@ -515,8 +517,9 @@ static int64_t next_wake_ns(const struct output *o, int64_t now_ns, bool flushed
 		int64_t fill_ns = now_ns + timeline_ns(left, o->device->rate);
 		/* On a beat that all outputs keep: to wake up together costs less. */
 		fill_ns -= left > 0 ? fill_ns % BEAT_NS : 0;
-		fill_ns = o->hungry && now_ns + HUNGRY_NS < fill_ns ? now_ns + HUNGRY_NS
-								    : fill_ns;
+		int64_t hungry_ns =
+			now_ns + (voices_live(o) ? HUNGRY_LIVE_NS : HUNGRY_NS);
+		fill_ns = o->hungry && hungry_ns < fill_ns ? hungry_ns : fill_ns;
 		/* What lies behind now was looked at just now. */
 		by_ns = by_ns > now_ns && by_ns < fill_ns ? by_ns : fill_ns;
 	}

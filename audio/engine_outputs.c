@@ -95,7 +95,6 @@ static int add_output(struct engine *e, const struct engine_output *from,
 	}
 	o->id = from->id;
 	o->open_pcm = e->open_pcm;
-	o->reader_fd = e->reader.mail.wake_fd;
 	o->rate = from->rate;
 	o->channels = from->channels;
 	o->config = new_config(e, from);
@@ -115,7 +114,7 @@ static int add_output(struct engine *e, const struct engine_output *from,
 	}
 	o->next = e->outputs;
 	e->outputs = o;
-	o->watched = mailbox_send(&e->reader.mail, &watch) == 0;
+	o->watched = mailbox_send(&e->readers[READER_DISK].mail, &watch) == 0;
 	o->unwatch_sent = !o->watched;
 	return 0;
 }

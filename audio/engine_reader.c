@@ -1,7 +1,8 @@
 /* engine_reader.c - the one thread that reads clips: decodes each job once, ahead of its
  * outputs, into the job's ring, at each of their rates (engine_lanes.c). It also notices
  * an output thread that is stuck in a driver. Thread: its own. Blocks: on the disk, so
- * nobody ever waits for it. */
+ * nobody ever waits for it; what is live has another of its kind, which makes it at the
+ * pace of the clock (engine_pace.c). */
 #include "engine_internal.h"
 
 #include "source.h"
@@ -33,6 +34,11 @@ static void wake_outputs(const struct track *track) {
 	}
 }
 
+static void set_start(struct track *track, int64_t start_ns) {
+	atomic_store_explicit(&track->start_ns, start_ns, memory_order_release);
+	wake_outputs(track);
+}
+
 /* Now it is known when it will be heard: as ordered, or as soon as all its outputs can,
  * and never before its lead has passed. */
 static void give_start(struct track *track) {
@@ -40,11 +46,17 @@ static void give_start(struct track *track) {
 	int64_t start_ns = track->job->start_ns;
 	int64_t lead_ns = track->submitted_ns + track->lead_ns;
 	start_ns = start_ns > lead_ns ? start_ns : lead_ns;
-	if (start_ns < now_ns + ENGINE_MARGIN_NS) {
-		start_ns = now_ns + ENGINE_MARGIN_NS;
+	start_ns = track->live ? pace_start(track) : start_ns;
+	set_start(track, start_ns < now_ns + ENGINE_MARGIN_NS ? now_ns + ENGINE_MARGIN_NS
+							      : start_ns);
+}
+
+/* All outputs have what they need to begin. */
+static bool begun(const struct track *track) {
+	if (track->live) {
+		return lanes_ready(track) > 0;
 	}
-	atomic_store_explicit(&track->start_ns, start_ns, memory_order_release);
-	wake_outputs(track);
+	return ring_head(&track->ring) >= PRIME && lanes_ready(track) >= PRIME_LANE;
 }
 
 static void fail_track(struct track *track) {
@@ -83,17 +95,22 @@ static void open_track(struct reader *r, struct track *track) {
 	track->reader_phase = READER_DECODING;
 	if (rc < 0) {
 		end_failed(track);
+		return;
+	}
+	int64_t start_ns = track->live ? pace_begin(track, engine_now_ns()) : 0;
+	if (start_ns != 0) {
+		set_start(track, start_ns);
 	}
 }
 
-/* Decodes one piece; false where there is no room, or no more. */
-static bool decode_piece(struct track *track) {
+/* Decodes a piece of n frames, up to PIECE; false where there is no room, or no more. */
+static bool decode_piece(struct track *track, int64_t n) {
 	float frames[PIECE];
-	int64_t room = ring_room(&track->ring, PIECE, HURRY);
-	if (room < PIECE) {
+	int64_t room = ring_room(&track->ring, n, HURRY);
+	if (room < n) {
 		return false;
 	}
-	int got = source_read(track->source, frames, PIECE, &track->error);
+	int got = source_read(track->source, frames, (size_t)n, &track->error);
 	if (got == 0) {
 		end_track(track);
 		return false;
@@ -106,10 +123,19 @@ static bool decode_piece(struct track *track) {
 		return false;
 	}
 	if (atomic_load_explicit(&track->start_ns, memory_order_relaxed) == 0 &&
-	    ring_head(&track->ring) >= PRIME && lanes_ready(track) >= PRIME_LANE) {
+	    begun(track)) {
 		give_start(track);
 	}
 	return true;
+}
+
+/* Source frames that may be made of it now, up to PIECE. */
+static int64_t piece_of(struct track *track) {
+	if (!track->live) {
+		return PIECE;
+	}
+	int64_t due = pace_due(track, engine_now_ns()) - ring_head(&track->ring);
+	return due < PIECE ? due : PIECE;
 }
 
 /* True where it could take more at once. */
@@ -125,10 +151,11 @@ static bool work_on(struct reader *r, struct track *track) {
 	}
 	int64_t done = 0;
 	while (track->reader_phase == READER_DECODING && done < TURN) {
-		if (!decode_piece(track)) {
+		int64_t n = piece_of(track);
+		if (n <= 0 || !decode_piece(track, n)) {
 			return waiting > 0;
 		}
-		done += PIECE;
+		done += n;
 	}
 	return waiting > 0 || track->reader_phase == READER_DECODING;
 }
@@ -246,7 +273,7 @@ static int64_t rest_ns(const struct reader *r) {
 	}
 	for (const struct track *t = r->tracks; t != NULL; t = t->reader_next) {
 		if (t->reader_phase != READER_DONE) {
-			return ROUND_NS;
+			return t->live ? ENGINE_PACE_NS : ROUND_NS;
 		}
 	}
 	return r->outputs != NULL ? WATCH_NS : -1;
@@ -260,7 +287,8 @@ void *reader_run(void *reader) {
 	struct reader *r = reader;
 	/* It goes before ordinary threads like those it feeds; without, it only is later.
 	 */
-	(void)engine_be_urgent("reader", ENGINE_PRIORITY_READER);
+	(void)engine_be_urgent(r->kind == READER_LIVE ? "live reader" : "reader",
+			       ENGINE_PRIORITY_READER);
 	while (!ordered_to_quit(r)) {
 		bool more = false;
 		take_commands(r);

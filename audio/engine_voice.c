@@ -21,7 +21,7 @@
 static void tune(struct output *o, struct tap *tap) {
 	size_t index = (size_t)(tap - tap->track->taps);
 	if (o->device != NULL && ring_tune(&tap->track->ring, index, o->device->rate)) {
-		engine_wake(o->reader_fd);
+		engine_wake(tap->track->reader->mail.wake_fd);
 	}
 }
 
@@ -263,9 +263,21 @@ static void settle_gain(const struct output *o, struct voice *v) {
 	}
 }
 
+/* A live job has nothing decoded ahead: it begins so late that what has been made by then
+ * keeps the device fed, whatever depth that has of its own. */
+static int64_t feedable(const struct output *o, const struct voice *v, int64_t d) {
+	if (!v->track->live) {
+		return d;
+	}
+	int64_t ahead = timeline_frames(ENGINE_LIVE_NS, o->device->rate) + ENGINE_REACH -
+			ring_ready(&v->track->ring, v->tap);
+	return max64(d, o->written - o->queued + ahead);
+}
+
 static void place(struct output *o, struct voice *v, int64_t d) {
 	renew(o, v);
 	int rate = o->device->rate;
+	d = feedable(o, v, d);
 	int64_t start_ns = start_of(v);
 	v->phase = VOICE_SOUNDING;
 	if (v->in_step) {
@@ -360,6 +372,35 @@ void voices_settle(struct output *o, int64_t now_ns) {
 		}
 		if (v->cut_wanted) {
 			settle_cut(o, v, now_ns);
+		}
+	}
+}
+
+bool voices_live(const struct output *o) {
+	for (const struct voice *v = o->voices; v != NULL; v = v->next) {
+		if (v->phase == VOICE_SOUNDING && v->track->live) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void tell_slack(struct track *t, int64_t slack_ns) {
+	int64_t least_ns = atomic_load_explicit(&t->slack_ns, memory_order_relaxed);
+	while (slack_ns < least_ns &&
+	       !atomic_compare_exchange_weak_explicit(&t->slack_ns, &least_ns, slack_ns,
+						      memory_order_relaxed,
+						      memory_order_relaxed)) {
+	}
+}
+
+void voices_tell_slack(const struct output *o) {
+	for (const struct voice *v = o->voices; v != NULL; v = v->next) {
+		if (v->phase == VOICE_SOUNDING && v->track->live &&
+		    !v->track->taps[v->tap].lost) {
+			int64_t head = v->begin_d + ring_ready(&v->track->ring, v->tap);
+			int64_t slack = head - ENGINE_REACH - (o->written - o->queued);
+			tell_slack(v->track, timeline_ns(slack, o->device->rate));
 		}
 	}
 }

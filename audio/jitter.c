@@ -27,6 +27,7 @@
 #define CALM 5                   /* windows before the guard shrinks */
 #define SHRINK 0.9
 #define GROW_MS 5
+#define BAND_MS 4 /* a reserve wrong by so much is right: the speed is left alone */
 #define PAUSE JITTER_RATE /* a longer gap was the speaker's, not the network's */
 #define HOLD_MS 1300      /* pushed while nobody pulls */
 #define MEND_MS 3
@@ -305,7 +306,8 @@ static void listen(struct jitter *j, int64_t head, bool ended) {
 		return;
 	}
 	double enough = j->guard + piece_of(j) + need(j, FADE);
-	if (!ended && fill < enough && (double)j->waited * j->ratio < j->guard) {
+	double wait = j->guard + BAND_MS * j->rate / 1000.0;
+	if (!ended && fill < enough && (double)j->waited * j->ratio < wait) {
 		j->waited += STEP;
 		return;
 	}
@@ -381,7 +383,9 @@ static void steer(struct jitter *j, int64_t head) {
 	}
 	double low = j->low < j->low_before ? j->low : j->low_before;
 	double excess = low - need(j, FADE) - j->guard;
-	double speed = excess / (SETTLE_S * j->rate);
+	double band = BAND_MS * j->rate / 1000.0;
+	double beyond = fabs(excess) > band ? excess - copysign(band, excess) : 0.0;
+	double speed = beyond / (SETTLE_S * j->rate);
 	speed = fmin(fmax(speed, -j->speed_most), j->speed_most);
 	j->speed += (speed - j->speed) * STEP / SMOOTH;
 	double piece = QUIET_MS * j->rate / 1000.0;

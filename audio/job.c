@@ -1,6 +1,8 @@
 /* job.c - see job.h. */
 #include "job.h"
 
+#include "jitter.h"
+
 #include <stdlib.h>
 
 struct job *job_new(size_t n_parts, size_t n_zones) {
@@ -22,6 +24,15 @@ struct job *job_new(size_t n_parts, size_t n_zones) {
 	return job;
 }
 
+bool job_live(const struct job *job) {
+	for (size_t i = 0; i < job->n_parts; i++) {
+		if (job->parts[i].kind == JOB_PART_LIVE) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void job_free(struct job *job) {
 	if (job == NULL) {
 		return;
@@ -29,6 +40,7 @@ void job_free(struct job *job) {
 	for (size_t i = 0; i < job->n_parts; i++) {
 		free(job->parts[i].path);
 		free(job->parts[i].title);
+		jitter_unref(job->parts[i].jitter);
 	}
 	free(job->parts);
 	free(job->zones);

@@ -7,15 +7,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum job_part_kind { JOB_PART_CLIP, JOB_PART_CHIME, JOB_PART_SILENCE };
+struct jitter;
+
+enum job_part_kind { JOB_PART_CLIP, JOB_PART_CHIME, JOB_PART_SILENCE, JOB_PART_LIVE };
 
 struct job_part {
 	enum job_part_kind kind;
-	char *path;         /* clip: the Opus file; chime: its name (chime.h) */
-	char *title;        /* clip: what people call it, for errors */
-	int64_t frames;     /* clip: its length, 0: as the file says */
-	double gain_db;     /* clip: what brings it to the target loudness, -60 to 30 */
+	char *path;     /* clip: the Opus file; chime: its name (chime.h) */
+	char *title;    /* clip: what people call it, for errors */
+	int64_t frames; /* clip: its length, 0: as the file says; live: how much of it at
+			   the most, 0: until it ends */
+	double gain_db; /* clip: what brings it to the target loudness, -60 to 30 */
 	int64_t silence_ms; /* silence */
+	/* Live: what somebody pushes now; a reference of the part's own. It is never
+	 * behind: one that begins within it begins with what is said then. */
+	struct jitter *jitter;
 };
 
 struct job {
@@ -34,6 +40,9 @@ struct job {
 	double *gains_db; /* of each, what it begins with, -120 to 0: 0 as it is */
 	size_t n_zones;
 };
+
+/* It has a live part, and so is made at the pace of the clock. */
+bool job_live(const struct job *job);
 
 /* Allocates everything below *job. NULL is fine to free. */
 struct job *job_new(size_t n_parts, size_t n_zones);

@@ -3,11 +3,14 @@
 
 #include "chime.h"
 #include "clip.h"
+#include "jitter.h"
 #include "mix.h"
 
 #include <string.h>
 
 #define FRAMES_PER_MS (CLIP_RATE / 1000)
+/* Of a live part that has no end of its own: a year. With repeats it still fits. */
+#define ENDLESS ((int64_t)CLIP_RATE * 86400 * 366)
 
 struct source {
 	const struct job *job;
@@ -15,7 +18,8 @@ struct source {
 	size_t part;
 	int64_t at; /* frames of this part done */
 	int64_t gap_left;
-	struct clip *clip; /* of this part */
+	struct clip *clip;     /* of this part */
+	struct jitter_tap tap; /* joined: of this part */
 };
 
 static int check_part(const struct job_part *part, struct error *err) {
@@ -39,6 +43,11 @@ static int check_part(const struct job_part *part, struct error *err) {
 			return error_set(err, EINVAL,
 					 "a silence of %lld ms makes no sense",
 					 (long long)part->silence_ms);
+		}
+		return 0;
+	case JOB_PART_LIVE:
+		if (part->jitter == NULL || part->frames < 0) {
+			return error_set(err, EINVAL, "a live part needs a sender");
 		}
 		return 0;
 	}
@@ -71,6 +80,9 @@ static int64_t part_frames(const struct job_part *part, struct error *err) {
 	}
 	if (part->kind == JOB_PART_SILENCE) {
 		return part->silence_ms * FRAMES_PER_MS;
+	}
+	if (part->kind == JOB_PART_LIVE) {
+		return part->frames > 0 ? part->frames : ENDLESS;
 	}
 	AUTO(clip_free) struct clip *clip = NULL;
 	int rc = open_clip(part, &clip, err);
@@ -140,11 +152,19 @@ int source_new(const struct job *job, struct source **ret, struct error *err) {
 	return 0;
 }
 
+static void leave_part(struct source *s) {
+	clip_free(s->clip);
+	s->clip = NULL;
+	if (s->tap.joined) {
+		jitter_leave(s->job->parts[s->part].jitter, &s->tap);
+	}
+}
+
 void source_free(struct source *s) {
 	if (s == NULL) {
 		return;
 	}
-	clip_free(s->clip);
+	leave_part(s);
 	free(s);
 }
 
@@ -170,6 +190,16 @@ static int read_clip(struct source *s, const struct job_part *part, float *frame
 	return got;
 }
 
+static int read_live(struct source *s, const struct job_part *part, float *frames,
+		     size_t n) {
+	if (!s->tap.joined) {
+		jitter_join(part->jitter, &s->tap);
+	}
+	int64_t left = part->frames > 0 ? part->frames - s->at : (int64_t)n;
+	size_t piece = left < (int64_t)n ? (size_t)left : n;
+	return (int)jitter_pull(part->jitter, &s->tap, frames, piece);
+}
+
 static int read_part(struct source *s, float *frames, size_t n, struct error *err) {
 	const struct job_part *part = &s->job->parts[s->part];
 	switch (part->kind) {
@@ -179,14 +209,15 @@ static int read_part(struct source *s, float *frames, size_t n, struct error *er
 		return (int)chime_render(part->path, s->at, frames, n);
 	case JOB_PART_SILENCE:
 		return read_silence(part->silence_ms * FRAMES_PER_MS - s->at, frames, n);
+	case JOB_PART_LIVE:
+		return read_live(s, part, frames, n);
 	}
 	return 0;
 }
 
 /* False behind the last part of the last round. */
 static bool next_part(struct source *s) {
-	clip_free(s->clip);
-	s->clip = NULL;
+	leave_part(s);
 	s->at = 0;
 	if (++s->part < s->job->n_parts) {
 		return true;

@@ -1,5 +1,6 @@
 /* source.h - the parts of a job one after the other, without a gap, repeats and all, as
- * mono frames at 48 kHz. Owner: the reader thread. Blocks: on the clip's disk. */
+ * mono frames at 48 kHz. Owner: the reader thread. Blocks: on the clip's disk; of a live
+ * part it gives what there is, and never waits. */
 #pragma once
 
 #include "base/cleanup.h"
