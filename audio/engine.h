@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "job.h"
+#include "tape.h"
 
 #include <stdbool.h>
 
@@ -120,6 +121,12 @@ int engine_next_event(struct engine *e, struct engine_event *ret);
  * less at more than 48 kHz. 0, or -ENOENT. Lock-free. */
 int engine_zone_level(const struct engine *e, int64_t zone, int64_t from_ns,
 		      int64_t to_ns, double *rms_db, double *peak_db);
+
+/* What a job with `taped` sends to one zone: after gain and limiter, each frame as the
+ * device got it at last. To be asked for right after engine_submit, and to be released.
+ * It ends with the job there. -ENOENT where there is none, for want of memory too. */
+int engine_tape(const struct engine *e, int64_t job, int64_t zone, struct tape **ret,
+		struct error *err);
 
 struct engine_card {
 	char pcm[64];   /* "hw:CARD=Device,DEV=0" */

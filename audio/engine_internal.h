@@ -14,6 +14,7 @@
 #include "mix.h"
 #include "pcm.h"
 #include "resample.h"
+#include "tape.h"
 #include "timeline.h"
 
 #include <pthread.h>
@@ -62,6 +63,7 @@ struct voice {
 	struct track *track;
 	size_t tap; /* its place in track->taps */
 	int64_t zone;
+	struct tape *tape;    /* NULL: what it sends is not kept */
 	_Atomic bool claimed; /* somebody has told, or tells, of its end */
 	_Atomic int stop_ms;  /* by the core: end it, fading over so long; 0: go on */
 	_Atomic uint64_t gain_order; /* by the core: gain_pack; 0: none yet */
@@ -359,6 +361,19 @@ int64_t voices_ready(const struct output *o, int64_t n);
 int64_t voices_wake_ns(const struct output *o, int64_t now_ns);
 /* Sends what waits for room in the queue. False where something still waits. */
 bool voices_flush(struct output *o);
+
+/* ---- engine_tape.c: what a voice sends, onto its tape; the output's thread ---- */
+
+/* Device frames [o->written, + n) of a zone, NULL: silence, which are about to be given
+ * to the device. */
+void voices_tape(const struct output *o, int64_t zone, const float *frames, int64_t n);
+/* What it sent before device frame d will not be taken back. */
+void voice_tape_settle(const struct output *o, const struct voice *v, int64_t d);
+void voices_tape_dry(const struct output *o); /* the device has played all it had */
+void voice_tape_lift(const struct voice *v);  /* the voice was lost */
+void voice_tape_end(const struct voice *v);   /* the core too */
+/* The core: of a voice that nobody else knows yet. Without memory it has none. */
+void voice_tape_new(const struct engine *e, struct voice *v);
 
 /* There are two: what is live does not wait for a disk. */
 enum reader_kind { READER_DISK, READER_LIVE, READERS };

@@ -4,6 +4,19 @@
 
 #include "base/str.h"
 
+/* All but its job. */
+static void free_track(struct track *t) {
+	for (size_t i = 0; i < t->n_voices; i++) {
+		voice_tape_end(&t->voices[i]);
+		tape_release(t->voices[i].tape);
+	}
+	ring_done(&t->ring);
+	free(t->voices);
+	free(t->taps);
+	free(t->feeds);
+	free(t);
+}
+
 void core_free_track(struct engine *e, struct track *track) {
 	struct track **at = &e->tracks;
 	while (*at != track) {
@@ -14,18 +27,15 @@ void core_free_track(struct engine *e, struct track *track) {
 	for (size_t i = 0; i < track->n_taps; i++) {
 		track->taps[i].output->tracks--;
 	}
-	ring_done(&track->ring);
 	job_free(track->job);
-	free(track->voices);
-	free(track->taps);
-	free(track->feeds);
-	free(track);
+	free_track(track);
 }
 
 void core_tell_end(struct engine *e, struct voice *v, const struct engine_event *event) {
 	if (atomic_exchange_explicit(&v->claimed, true, memory_order_acq_rel)) {
 		return;
 	}
+	voice_tape_end(v);
 	v->core_end = *event;
 	v->next_untold = NULL;
 	struct voice **end = &e->untold;
@@ -70,10 +80,7 @@ static struct track *new_track(struct engine *e, struct job *job) {
 	t->taps = calloc(job->n_zones, sizeof(*t->taps));
 	t->feeds = calloc(job->n_zones + 2, sizeof(*t->feeds));
 	if (t->voices == NULL || t->taps == NULL || t->feeds == NULL) {
-		free(t->voices);
-		free(t->taps);
-		free(t->feeds);
-		free(t);
+		free_track(t);
 		return NULL;
 	}
 	t->job = job;
@@ -112,6 +119,9 @@ static int add_voices(struct engine *e, struct track *t, struct error *err) {
 		v->fade_in_d = INT64_MIN;
 		v->cut_d = INT64_MAX;
 		gain_line_init(&v->gain, mix_gain_of_db(job->gains_db[i]));
+		if (job->taped) {
+			voice_tape_new(e, v);
+		}
 		t->lead_ns = z->lead_ms * 1000000LL > t->lead_ns ? z->lead_ms * 1000000LL
 								 : t->lead_ns;
 	}
@@ -179,11 +189,7 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 	}
 	if (rc < 0) {
 		if (t != NULL) {
-			ring_done(&t->ring);
-			free(t->voices);
-			free(t->taps);
-			free(t->feeds);
-			free(t);
+			free_track(t);
 		}
 		job_free(job);
 		return rc;

@@ -180,6 +180,7 @@ static void open_device(struct output *o) {
 
 /* Empty and prepared. */
 static int stand(struct output *o, struct error *err) {
+	voices_tape_dry(o);
 	voices_lose(o);
 	o->started = false;
 	o->written = o->heard;
@@ -259,7 +260,9 @@ static void render_strip(struct output *o, struct strip *s, int64_t n, uint32_t 
 	int first = s->channels != 0 ? __builtin_ctz(s->channels) : p->channels;
 	bool shared = first >= p->channels || (*used & 1U << first) != 0;
 	float *own = plane_of(o, shared ? p->channels : first);
-	if (!strip_render(s, o->voices, o->written, n, own)) {
+	bool sounds = strip_render(s, o->voices, o->written, n, own);
+	voices_tape(o, s->zone, sounds ? own : NULL, n);
+	if (!sounds) {
 		return;
 	}
 	for (int c = 0; c < p->channels; c++) {

@@ -83,6 +83,14 @@ static int64_t max64(int64_t a, int64_t b) {
 	return a > b ? a : b;
 }
 
+/* First frame that can still be written anew. */
+static int64_t first_open(const struct output *o) {
+	if (!o->started || o->device->rewind_margin < 0) {
+		return o->written;
+	}
+	return min64(o->written, o->written - o->queued + o->device->rewind_margin);
+}
+
 /* Source frames of the job that time has passed up to now. */
 static int64_t passed_of(const struct output *o, const struct voice *v) {
 	int64_t n = v->lost_at;
@@ -99,6 +107,10 @@ static void finish(struct output *o, struct voice *v, enum engine_end end, int64
 	if (v->phase == VOICE_ENDING) {
 		return;
 	}
+	if (o->device != NULL) {
+		voice_tape_settle(o, v, first_open(o));
+	}
+	voice_tape_end(v);
 	int64_t passed = passed_of(o, v);
 	int64_t from_ms = v->track->job->from_ms;
 	v->end = (struct engine_event){
@@ -168,6 +180,7 @@ void voices_lose(struct output *o) {
 					ENGINE_RATE);
 		v->in_step = true;
 		v->phase = VOICE_WAITING;
+		voice_tape_lift(v);
 		renew(o, v);
 		v->cut_wanted = v->cut_wanted || v->cut_d != INT64_MAX;
 		v->cut_d = INT64_MAX;
@@ -190,14 +203,6 @@ void voices_cut(struct output *o, int ramp_ms) {
 }
 
 /* ---- beginnings, cuts and gains ---- */
-
-/* First frame that can still be written anew. */
-static int64_t first_open(const struct output *o) {
-	if (!o->started || o->device->rewind_margin < 0) {
-		return o->written;
-	}
-	return min64(o->written, o->written - o->queued + o->device->rewind_margin);
-}
 
 /* How long before its start a voice is placed: before what it shall sound with is
  * written, so that nothing has to be taken back for it. */
@@ -517,6 +522,7 @@ void voices_report(struct output *o, int64_t now_ns) {
 	}
 	for (struct voice *v = o->voices; v != NULL; v = v->next) {
 		if (v->phase == VOICE_SOUNDING && o->started) {
+			voice_tape_settle(o, v, first_open(o));
 			report_voice(o, v, now_ns);
 		}
 	}

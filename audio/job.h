@@ -36,6 +36,7 @@ struct job {
 	 * fades in from there. Behind the end it is over at once. */
 	int64_t from_ms;
 	bool urgent;      /* finds room where others do not any more */
+	bool taped;       /* what it sends to each zone can be had (engine_tape) */
 	int64_t *zones;   /* engine zones that play it */
 	double *gains_db; /* of each, what it begins with, -120 to 0: 0 as it is */
 	size_t n_zones;
