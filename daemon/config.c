@@ -227,6 +227,7 @@ void config_free(struct config *config) {
 	free(config->speech_url);
 	free(config->speech_command);
 	free(config->alert_fallback);
+	amplifier_configs_done(&config->amplifiers);
 	free(config);
 }
 
@@ -341,6 +342,13 @@ static int on_value(void *arg, const char *section, const char *name, const char
 	}
 	int rc = 0;
 	size_t i = 0;
+	if (strcmp(section, "amplifier") == 0 ||
+	    strncmp(section, "amplifier ", 10) == 0) {
+		rc = amplifier_configs_take(&p->config->amplifiers, section, name, value,
+					    p->name, p->line, p->err);
+		p->failed = rc < 0;
+		return rc == 0;
+	}
 	while (i < N_KEYS && (strcmp(section, keys[i].section) != 0 ||
 			      strcmp(name, keys[i].name) != 0)) {
 		i++;
@@ -471,6 +479,7 @@ int config_parse(const char *text, size_t len, const char *name, struct config *
 		return error_set(p.err, ENOMEM, "no memory for the configuration");
 	}
 	rc = check_together(&p);
+	rc = rc < 0 ? rc : amplifier_configs_check(&config->amplifiers, name, p.err);
 	if (rc < 0) {
 		return rc;
 	}

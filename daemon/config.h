@@ -5,11 +5,13 @@
  * INI as inih reads it: [section], key = value, comments after ; or # at the start of a
  * line and after ` ;` behind a value; a line has at most 190 bytes. A key that is not
  * written keeps its default; an unknown section or key, a key written twice, and a value
- * that cannot be used are errors. docs/operating.md explains the keys. */
+ * that cannot be used are errors. Sections [amplifier NAME] are config_amplifier.h's.
+ * docs/operating.md explains the keys. */
 #pragma once
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "config_amplifier.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,6 +42,8 @@ struct config {
 
 	int64_t recordings_days; /* 1 to 36500 */
 	int64_t log_days;        /* 1 to 36500 */
+
+	struct amplifier_configs amplifiers;
 };
 
 /* -ENOENT, -EACCES, ...: the file cannot be read. -EINVAL: "FILE:LINE: [section] key =

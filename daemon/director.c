@@ -67,13 +67,13 @@ static bool take_due(struct director *d, int64_t now_us) {
 	struct planned planned;
 	struct error err = {0};
 	if (!(planner_peek(d->planner, &planned) > 0 &&
-	      planned.due_us <= now_us + LEAD_US)) {
+	      planned.due_us <= now_us + d->lead_us)) {
 		return false;
 	}
 	bool joined = store_begin(d->config.store, &err) >= 0;
 	int taken = 0;
 	while (taken < TAKE_MAX &&
-	       planner_take(d->planner, now_us + LEAD_US, &planned) > 0) {
+	       planner_take(d->planner, now_us + d->lead_us, &planned) > 0) {
 		director_admit_due(d, &planned);
 		taken++;
 	}
@@ -99,7 +99,7 @@ static void act_on_runs(struct director *d, int64_t now_us) {
 			continue;
 		}
 		if (!live->handed && !live->judged &&
-		    live->run.due_us <= now_us + LEAD_US) {
+		    live->run.due_us <= now_us + d->lead_us) {
 			director_hand_over(d, live);
 		}
 		if (!live->judged && live->run.due_us <= now_us + JUDGE_US) {
@@ -116,14 +116,14 @@ static void arm(struct director *d, int64_t now_us) {
 	int64_t next = INT64_MAX;
 	struct planned planned;
 	if (!d->held && planner_peek(d->planner, &planned) > 0) {
-		next = planned.due_us - LEAD_US;
+		next = planned.due_us - d->lead_us;
 	}
 	for (const struct live_run *live = d->runs; live != NULL; live = live->next) {
 		if (!director_may(d, live)) {
 			continue;
 		}
 		if (!live->handed && !live->judged) {
-			next = earlier(next, live->run.due_us - LEAD_US);
+			next = earlier(next, live->run.due_us - d->lead_us);
 		} else if (!live->judged) {
 			next = earlier(next, live->run.due_us - JUDGE_US);
 		} else {
@@ -178,6 +178,7 @@ static void director_wake(void *arg) {
 	director_sweep(d);
 	director_pump(d);
 	director_balance(d);
+	director_amplifiers(d);
 	settle(d);
 	arm(d, now_us);
 }
@@ -297,6 +298,7 @@ int director_new(const struct director_config *config, struct director **ret,
 		return error_set(err, ENOMEM, "no memory for the director");
 	}
 	d->config = *config;
+	d->lead_us = LEAD_US;
 	int64_t mark_us = TIME_NONE;
 	int rc = store_mark_get(config->store, &mark_us, err);
 	if (rc >= 0) {

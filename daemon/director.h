@@ -8,6 +8,7 @@
  * crash nothing that may have been heard is played again. */
 #pragma once
 
+#include "amplifier.h"
 #include "audio/engine.h"
 #include "clock.h"
 #include "faults.h"
@@ -26,6 +27,7 @@ struct director_config {
 	struct library *library;
 	struct clock *clock;
 	struct faults *faults;
+	struct amplifiers *amplifiers; /* NULL: none */
 	const struct tz *tz;
 	/* Told when a run, or what a zone does, has changed; may be NULL. */
 	void (*on_run)(void *ctx, int64_t run);

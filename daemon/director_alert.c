@@ -172,6 +172,7 @@ int director_sound(struct director *d, const struct director_sounding *s,
 	live->written = true;
 	live->changed = true;
 	director_judge(d, live);
+	director_amplifiers(d);
 	for (size_t i = 0; i < live->run.n_zones; i++) {
 		director_note_defiance(d, live, i);
 	}

@@ -3,7 +3,8 @@
  * last outcome; director_record.c: the record of it; director_judge.c: who may sound in a
  * zone; director_pause.c: what is interrupted or ducked, comes back, and how that is
  * told; director_alert.c: what an emergency may that others may not; director_zones.c:
- * the zones and outputs as they are set up; director_content.c: words and clips into a
+ * the zones and outputs as they are set up; director_amplifier.c: when their amplifiers
+ * are needed; director_content.c: words and clips into a
  * job. */
 #pragma once
 
@@ -11,7 +12,8 @@
 
 #include "schedule/priority.h"
 
-#define LEAD_US (3 * 1000000LL) /* handed to the engine this long before its time */
+/* Handed to the engine this long before its time, and the longest lead_ms of a zone. */
+#define LEAD_US (3 * 1000000LL)
 #define JUDGE_US (300 * 1000LL) /* who may sound is decided this long before */
 #define ON_TIME_US                                                                       \
 	(2 * 1000000LL) /* late by less is not late: a wake-up takes its time */
@@ -98,6 +100,7 @@ struct live_zone {
 	struct live_run *beneath; /* a background that sounds softly beneath it; NULL */
 	bool wanted;              /* while the queues are looked at: somebody waits */
 	bool loud;                /* at max_gain_db: an emergency has it */
+	int amplifier;            /* its number; below 0: none */
 	struct contender kept;    /* for this alert, where it has no holder */
 	int64_t kept_until_ns;
 };
@@ -114,6 +117,7 @@ struct director {
 	struct live_run *runs; /* by due time */
 	struct live_zone **zones;
 	size_t n_zones;
+	int64_t lead_us; /* LEAD_US, and the longest lead_ms of a zone */
 	struct live_output *outputs;
 	size_t n_outputs;
 	struct speaking *speaking; /* texts being spoken: director_content.c */
@@ -243,6 +247,13 @@ bool director_zone_quiet(const struct director *d, const struct zone *zone, int6
 			 char *reason, size_t size);
 void director_zone_apply(struct director *d, const struct live_zone *lz);
 void director_output_fault(struct director *d, int64_t output, const char *text);
+
+/* director_amplifier.c */
+/* Tells every amplifier from when on it is needed, as things are now. */
+void director_amplifiers(struct director *d);
+/* The zone is as it is set up now; before that changes, or it goes, it leaves. */
+void director_amplifier_join(struct director *d, struct live_zone *lz);
+void director_amplifier_leave(struct director *d, struct live_zone *lz);
 
 /* director_content.c */
 /* True where every word is spoken. Else has it done; the director wakes when it is, and

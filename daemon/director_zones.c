@@ -103,6 +103,16 @@ static int engine_take_output(struct director *d, const struct output *output,
 	return engine_output_set(d->config.engine, &eo, err);
 }
 
+/* A run is handed over so early that the longest lead finds its time. */
+static void measure_lead(struct director *d) {
+	int most_ms = 0;
+	for (size_t i = 0; i < d->n_zones; i++) {
+		int lead_ms = d->zones[i]->zone.lead_ms;
+		most_ms = lead_ms > most_ms ? lead_ms : most_ms;
+	}
+	d->lead_us = LEAD_US + most_ms * 1000LL;
+}
+
 /* Takes the zone's values over. */
 static int zone_add(struct director *d, struct zone *zone, struct error *err) {
 	struct live_zone *lz = director_zone(d, zone->id);
@@ -117,10 +127,14 @@ static int zone_add(struct director *d, struct zone *zone, struct error *err) {
 			return error_set(err, ENOMEM, "no memory for a zone");
 		}
 		d->zones[d->n_zones++] = lz;
+	} else {
+		director_amplifier_leave(d, lz);
 	}
 	zone_done(&lz->zone);
 	lz->zone = *zone;
 	*zone = (struct zone){0};
+	director_amplifier_join(d, lz);
+	measure_lead(d);
 	return engine_take_zone(d, lz, err);
 }
 
@@ -251,9 +265,11 @@ static void zone_remove(struct director *d, int64_t id) {
 	engine_zone_remove(d->config.engine, id);
 	for (size_t i = 0; i < d->n_zones; i++) {
 		if (d->zones[i]->zone.id == id) {
+			director_amplifier_leave(d, d->zones[i]);
 			zone_done(&d->zones[i]->zone);
 			free(d->zones[i]);
 			d->zones[i] = d->zones[--d->n_zones];
+			measure_lead(d);
 			return;
 		}
 	}

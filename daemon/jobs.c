@@ -404,3 +404,57 @@ int jobs_spawn(struct jobs *jobs, const struct jobs_child *how, jobs_child_fn do
 	loop_timer_arm_in_us(child->timeout, how->timeout_ms * 1000);
 	return 0;
 }
+
+/* ---- at the end ---- */
+
+#define FINISH_MAX 64
+
+static int64_t now_ms(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* Waits for one until then; kills it where that is over. */
+static int await(pid_t pid, const char *name, int64_t until_ms, struct error *err) {
+	const struct timespec nap = {.tv_nsec = 2 * 1000000};
+	int status = 0;
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (now_ms() >= until_ms) {
+			kill(-pid, SIGKILL);
+			(void)waitpid(pid, &status, 0);
+			return error_set(err, ETIMEDOUT,
+					 "'%s' did not end in time and was stopped",
+					 name);
+		}
+		(void)nanosleep(&nap, NULL);
+	}
+	kill(-pid, SIGKILL); /* its own children go with it */
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0
+		       ? 0
+		       : error_set(err, EIO, "'%s' ended badly (%s %d)", name,
+				   WIFEXITED(status) ? "exit code" : "signal",
+				   WIFEXITED(status) ? WEXITSTATUS(status)
+						     : WTERMSIG(status));
+}
+
+int jobs_finish(const struct jobs_child *how, size_t n, int64_t timeout_ms,
+		struct error *err) {
+	pid_t pids[FINISH_MAX];
+	int rc = 0;
+	struct error other;
+	assert(n <= FINISH_MAX);
+	for (size_t i = 0; i < n; i++) {
+		pids[i] = 0;
+		int one = spawn(&how[i], &pids[i], rc == 0 ? err : &other);
+		rc = rc == 0 ? one : rc;
+	}
+	int64_t until_ms = now_ms() + timeout_ms;
+	for (size_t i = 0; i < n; i++) {
+		int one = pids[i] == 0 ? 0
+				       : await(pids[i], how[i].argv[0], until_ms,
+					       rc == 0 ? err : &other);
+		rc = rc == 0 ? one : rc;
+	}
+	return rc;
+}

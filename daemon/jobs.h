@@ -42,3 +42,9 @@ int jobs_spawn(struct jobs *jobs, const struct jobs_child *how, jobs_child_fn do
  * waited for, its children are killed and waited for; done is not called any more. For
  * owners that end before the jobs do. */
 void jobs_drop(struct jobs *jobs, const void *arg);
+
+/* For the end of the daemon, when its loop turns no more: starts all of these (at most
+ * 64) and waits for them, timeout_ms in all; what still runs then is killed. -ETIMEDOUT,
+ * -EIO (one ended badly), or why one could not be started; err tells of the first. */
+int jobs_finish(const struct jobs_child *how, size_t n, int64_t timeout_ms,
+		struct error *err);

@@ -1,6 +1,7 @@
 /* main.c - dalabad: creates everything in order, loops, destroys it in reverse.
  * All state hangs from here; nothing below main exits the process. */
 #include "alerts.h"
+#include "amplifier.h"
 #include "audio/chime.h"
 #include "base/str.h"
 #include "config.h"
@@ -36,6 +37,8 @@ struct box {
 	struct disk *disk;
 	struct clock *clock;
 	struct jobs *jobs;
+	struct amplifiers *amplifiers;
+	const char **amplifier_names; /* NULL behind the last */
 	struct library *library;
 	struct engine *engine;
 	struct director *director;
@@ -174,6 +177,9 @@ static void on_reload(void *arg) {
 	if (old->buffer_ms != config->buffer_ms) {
 		log_warning("[audio] buffer_ms has changed: restart dalabad to use it");
 	}
+	if (!amplifier_configs_equal(&old->amplifiers, &config->amplifiers)) {
+		log_warning("the amplifiers have changed: restart dalabad to use them");
+	}
 	library_speech_set(box->library, config->speech_voice,
 			   (int)config->speech_timeout_s);
 	alerts_fallback_set(box->alerts, config->alert_fallback);
@@ -236,6 +242,19 @@ static void on_clock_step(void *arg) {
 	}
 }
 
+static int create_amplifiers(struct box *box, struct error *err) {
+	const struct amplifier_configs *configs = &box->config->amplifiers;
+	box->amplifier_names = calloc(configs->n + 1, sizeof(*box->amplifier_names));
+	if (box->amplifier_names == NULL) {
+		return error_set(err, ENOMEM, "no memory for the amplifiers");
+	}
+	for (size_t i = 0; i < configs->n; i++) {
+		box->amplifier_names[i] = configs->items[i].name;
+	}
+	return amplifiers_new(box->loop, box->jobs, box->faults, configs,
+			      &box->amplifiers, err);
+}
+
 static int create_sound(struct box *box, struct error *err) {
 	char ingest[PATH_MAX];
 	find_ingest(ingest, sizeof(ingest));
@@ -261,6 +280,7 @@ static int create_sound(struct box *box, struct error *err) {
 		.library = box->library,
 		.clock = box->clock,
 		.faults = box->faults,
+		.amplifiers = box->amplifiers,
 		.tz = box->tz,
 		.on_run = on_run,
 		.on_zone = on_zone,
@@ -330,6 +350,7 @@ static int create_admin(struct box *box, struct error *err) {
 		.key = box->config->tls_key,
 		.socket_group = "dalaba",
 		.chimes = chime_names(),
+		.amplifiers = box->amplifier_names,
 		.tz = box->tz,
 		.store = box->store,
 		.ops = ops_table(),
@@ -380,6 +401,8 @@ static void box_done(struct box *box) {
 	alerts_free(MOVE(box->alerts));
 	director_free(box->director);
 	engine_free(box->engine);
+	amplifiers_free(box->amplifiers);
+	free(box->amplifier_names);
 	library_free(box->library);
 	jobs_free(box->jobs);
 	clock_free(box->clock);
@@ -396,6 +419,9 @@ static int box_run(struct box *box, struct error *err) {
 	/* Signals are blocked before the first thread, or a thread might take them. */
 	if (rc >= 0) {
 		rc = create_signals(box, err);
+	}
+	if (rc >= 0) {
+		rc = create_amplifiers(box, err);
 	}
 	if (rc >= 0) {
 		rc = create_sound(box, err);

@@ -264,10 +264,15 @@ static const char version_2[] =
 	"ALTER TABLE run ADD COLUMN level TEXT;"
 	"CREATE INDEX run_alert ON run (alert, id) WHERE alert IS NOT NULL;";
 
+/* By what its zone is switched on; the name of a section of the configuration, which may
+ * lose it. */
+static const char version_3[] = "ALTER TABLE zone ADD COLUMN amplifier TEXT;";
+
 const char *const *store_migrations(void) {
 	static const char *const all[] = {
 		version_1,
 		version_2,
+		version_3,
 		NULL,
 	};
 	return all;

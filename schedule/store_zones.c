@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-#define COLUMNS "SELECT id, name, output, area, gain_db, max_gain_db, lead_ms FROM zone"
+#define COLUMNS                                                                          \
+	"SELECT id, name, output, area, gain_db, max_gain_db, lead_ms,"                  \
+	" amplifier FROM zone"
 
 static int load(struct query *q, void *ret, struct error *err) {
 	struct zone *zone = ret;
@@ -14,6 +16,7 @@ static int load(struct query *q, void *ret, struct error *err) {
 	zone->gain_db = query_real(q);
 	zone->max_gain_db = query_real(q);
 	zone->lead_ms = (int)query_int(q);
+	zone->amplifier = query_text(q);
 	int rc = query_fault(q, err);
 	if (rc < 0) {
 		zone_done(zone);
@@ -169,6 +172,9 @@ static int check_zone(const struct zone *zone, struct error *err) {
 	if (rc == 0) {
 		rc = check_quiet(zone, err);
 	}
+	if (rc == 0) {
+		rc = check_text("zone", "amplifier", zone->amplifier, REMARK_LIMITS, err);
+	}
 	return rc < 0 ? rc : check_int("zone", "lead_ms", zone->lead_ms, 0, 10000, err);
 }
 
@@ -259,15 +265,18 @@ static int write_row(struct store *s, const struct zone *zone, int64_t *id,
 	AUTO(query_done)
 	struct query q = query_new(
 		s, *id == 0 ? "INSERT INTO zone (name, output, area, gain_db,"
-			      " max_gain_db, lead_ms) VALUES (?, ?, ?, ?, ?, ?)"
+			      " max_gain_db, lead_ms, amplifier)"
+			      " VALUES (?, ?, ?, ?, ?, ?, ?)"
 			    : "UPDATE zone SET name = ?, output = ?, area = ?,"
-			      " gain_db = ?, max_gain_db = ?, lead_ms = ? WHERE id = ?");
+			      " gain_db = ?, max_gain_db = ?, lead_ms = ?, amplifier = ?"
+			      " WHERE id = ?");
 	query_bind_text(&q, zone->name);
 	query_bind_int(&q, zone->output);
 	query_bind_ref(&q, zone->area);
 	query_bind_real(&q, zone->gain_db);
 	query_bind_real(&q, zone->max_gain_db);
 	query_bind_int(&q, zone->lead_ms);
+	query_bind_text(&q, zone->amplifier);
 	if (*id == 0) {
 		return query_insert(&q, id, err);
 	}

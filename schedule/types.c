@@ -124,6 +124,7 @@ void output_done(struct output *output) {
 
 void zone_done(struct zone *zone) {
 	free(zone->name);
+	free(zone->amplifier);
 	*zone = (struct zone){0};
 }
 

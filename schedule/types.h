@@ -142,6 +142,7 @@ struct zone {
 	struct quiet_span quiet[ZONE_QUIET_MAX];
 	size_t n_quiet;
 	int lead_ms; /* silence before the sound while the amplifier wakes, 0 to 10000 */
+	char *amplifier; /* its name in the configuration, NULL for none */
 };
 void zone_done(struct zone *zone);
 DEFINE_AUTO_DONE(struct zone, zone_done)

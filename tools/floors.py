@@ -45,6 +45,7 @@ OWNERS = {
     r"opus/opusfile\.h|opusfile\.h": ("audio/clip.c", "audio/ingest/*.c"),
     r"sndfile\.h|opus/opusenc\.h|opusenc\.h|ebur128\.h|opus/opus.*|opus\.h|ogg/.*": ("audio/ingest/*.[ch]",),
     r"systemd/.*": ("daemon/loop.c", "daemon/log.c"),
+    r"gpiod\.h": ("daemon/gpio.c",),
     r"ini\.h": ("daemon/config.c",),
     r"curl/.*": ("daemon/dalabactl*.c",),
     r"sodium\.h": ("web-admin/auth.c", "daemon/library*.c"),

@@ -150,7 +150,8 @@ struct admin_config {
 	const char *socket_group; /* members are administrators on the socket: "dalaba" */
 	const struct tz *tz;      /* of the box, for the times in answers */
 	struct store *store;
-	const char *const *chimes; /* names of chimes, NULL behind the last */
+	const char *const *chimes;     /* names of chimes, NULL behind the last */
+	const char *const *amplifiers; /* those of the configuration, the same */
 	const struct admin_ops *ops;
 	void *ctx;
 };

@@ -1,9 +1,11 @@
 /* api_zones.c - zones: {name, output, channels, area, gain_db, max_gain_db, quiet,
- * lead_ms}, and the chime that says which horn it is. */
+ * lead_ms, amplifier}, and the chime that says which horn it is. */
 #include "api_areas.h"
 #include "fields.h"
 #include "list.h"
 #include "render.h"
+
+#include "base/str.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #define GAIN_MAX_DB 20.0
 #define MAX_GAIN_USUAL_DB 6.0
 #define LEAD_MAX_MS 10000
+#define AMPLIFIER_MAX_CHARS 32
 
 static json_t *render_minute(int minute) {
 	return json_sprintf("%02d:%02d", minute / 60, minute % 60);
@@ -35,12 +38,13 @@ static json_t *render_zone(struct request *r, const struct zone *zone) {
 	if (zone->area != 0) {
 		store_area_get(request_config(r)->store, zone->area, &area, &err);
 	}
-	return json_pack("{s:I, s:s, s:I, s:o, s:o, s:s?, s:f, s:f, s:o, s:i}", "id",
-			 (json_int_t)zone->id, "name", zone->name, "output",
+	return json_pack("{s:I, s:s, s:I, s:o, s:o, s:s?, s:f, s:f, s:o, s:i, s:s?}",
+			 "id", (json_int_t)zone->id, "name", zone->name, "output",
 			 (json_int_t)zone->output, "channels", channels, "area",
 			 zone->area != 0 ? json_integer(zone->area) : json_null(),
 			 "area_code", area.code, "gain_db", zone->gain_db, "max_gain_db",
-			 zone->max_gain_db, "quiet", quiet, "lead_ms", zone->lead_ms);
+			 zone->max_gain_db, "quiet", quiet, "lead_ms", zone->lead_ms,
+			 "amplifier", zone->amplifier);
 }
 
 static void get_zones(struct request *r) {
@@ -166,11 +170,35 @@ static int read_gain(const json_t *body, struct zone *zone, struct error *err) {
 	return rc;
 }
 
+/* One of the configuration's, where alone its commands can be written. */
+static int read_amplifier(struct request *r, struct zone *zone, struct error *err) {
+	const char *const *names = request_config(r)->amplifiers;
+	int rc = field_text_or_null(request_body(r), "amplifier", AMPLIFIER_MAX_CHARS,
+				    &zone->amplifier, err);
+	if (rc <= 0 || zone->amplifier == NULL) {
+		return rc;
+	}
+	AUTO(str_done) struct str all = STR_INIT;
+	for (size_t i = 0; names[i] != NULL; i++) {
+		if (strcmp(names[i], zone->amplifier) == 0) {
+			return rc;
+		}
+		if (str_printf(&all, "%s%s", i > 0 ? ", " : "", names[i]) < 0) {
+			return error_set(err, ENOMEM,
+					 "no memory for the names of amplifiers");
+		}
+	}
+	return error_set_field(err, EINVAL, "amplifier",
+			       "\"amplifier\": the configuration has no [amplifier %s]; "
+			       "it has %s",
+			       zone->amplifier, all.data != NULL ? all.data : "none");
+}
+
 static int read_zone(struct request *r, enum need need, struct zone *zone,
 		     struct error *err) {
-	static const char *const names[] = {"name",  "output",  "channels",
-					    "area",  "gain_db", "max_gain_db",
-					    "quiet", "lead_ms", NULL};
+	static const char *const names[] = {
+		"name",        "output", "channels", "area",      "gain_db",
+		"max_gain_db", "quiet",  "lead_ms",  "amplifier", NULL};
 	const json_t *body = request_body(r);
 	int64_t lead_ms = zone->lead_ms;
 	int rc = fields_known(body, names, err);
@@ -194,6 +222,9 @@ static int read_zone(struct request *r, enum need need, struct zone *zone,
 	}
 	if (rc >= 0) {
 		rc = field_int(body, "lead_ms", OPTIONAL, 0, LEAD_MAX_MS, &lead_ms, err);
+	}
+	if (rc >= 0) {
+		rc = read_amplifier(r, zone, err);
 	}
 	zone->lead_ms = (int)lead_ms;
 	return rc;

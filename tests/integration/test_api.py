@@ -48,7 +48,7 @@ class House:
                          "channels": 2},
             "/zones": {"name": f"zone {n}", "output": self.output, "channels": [2 + n % 2],
                        "area": self.village, "gain_db": -3.5, "max_gain_db": 3,
-                       "quiet": [{"from": "22:00", "to": "06:00"}], "lead_ms": 250},
+                       "quiet": [{"from": "22:00", "to": "06:00"}], "lead_ms": 250, "amplifier": "hall"},
             "/announcements": {"title": f"title {n}", "parts": [{"chime": "two-tone"}, {"clip": self.clip},
                                {"text": "开会了"}, {"silence_ms": 20}], "repeat": 2, "gap_ms": 500,
                                "catalogue": "2.1", "resume": "restart",
@@ -77,7 +77,8 @@ KINDS = ("/areas", "/outputs", "/zones", "/announcements", "/schedules")
 
 @pytest.fixture(name="house")
 def house_(make_box, folder):
-    return House(make_box().start(), folder)
+    hall = {"command_on": "/bin/true", "command_off": "/bin/true"}
+    return House(make_box(config={"amplifier hall": hall}).start(), folder)
 
 
 # ------------------------------------------------------------------------- rows of every kind
@@ -106,7 +107,7 @@ CHANGES = {
     "/outputs": {"name": "Renamed", "rate": 44100, "channels": 6},
     "/zones": {"name": "Renamed", "channels": [3, 2], "area": None, "gain_db": 2, "max_gain_db": 9.5,
                "quiet": [{"from": "12:00", "to": "24:00"}, {"from": "01:02", "to": "01:02"}],
-               "lead_ms": 0},
+               "lead_ms": 0, "amplifier": None},
     "/announcements": {"title": "Renamed", "parts": [{"silence_ms": 1}], "repeat": 1, "gap_ms": 0,
                        "catalogue": None, "resume": "resume", "expires": None},
     "/schedules": {"areas": [], "rule": "at 2098-12-01 08:00:30", "from": None, "until": None,
@@ -159,6 +160,7 @@ BAD = {
                    [{"from": "22:00", "to": "06:00", "x": 1}], ["22:00"], "22:00", [None],
                    [{"from": "00:00", "to": "01:00"}] * 9, {"from": "22:00", "to": "06:00"}]),
         ("lead_ms", [-1, 10001, 0.5, "0"]),
+        ("amplifier", ["", "tower", "/bin/sh", "x" * 33, 1, ["hall"]]),
     ],
     "/announcements": [
         ("title", ["", "x" * 201, "a\nb", 4]),
@@ -351,8 +353,8 @@ def test_what_is_usual(house):
     assert api.patch(f"/outputs/{output['id']}", {"rate": None})["rate"] == 8000
     assert api.patch(f"/outputs/{output['id']}", {"rate": 0})["rate"] == 0
     zone = api.post("/zones", {"name": "x", "output": output["id"], "channels": [0]})
-    assert {k: zone[k] for k in ("area", "area_code", "gain_db", "quiet", "lead_ms")} == {
-        "area": None, "area_code": None, "gain_db": 0, "quiet": [], "lead_ms": 0}  # fmt: skip
+    assert {k: zone[k] for k in ("area", "area_code", "gain_db", "quiet", "lead_ms", "amplifier")} == {
+        "area": None, "area_code": None, "gain_db": 0, "quiet": [], "lead_ms": 0, "amplifier": None}  # fmt: skip
     said = api.post("/announcements", {"title": "x", "parts": [{"text": "x"}]})
     assert {k: said[k] for k in ("repeat", "gap_ms", "catalogue", "resume", "expires", "author")} == {
         "repeat": 1, "gap_ms": 0, "catalogue": None, "resume": "drop", "expires": None, "author": "root"}  # fmt: skip

@@ -45,7 +45,7 @@ def test_unknown_place_is_refused():
 # What the daemon cannot work without, whatever is tightened next.
 ALLOWED = [
     ("Type", "notify"), ("User", "dalaba"), ("SupplementaryGroups", "audio"),
-    ("StateDirectory", "dalaba"), ("RuntimeDirectory", "dalaba"), ("DeviceAllow", "char-alsa rw"),
+    ("StateDirectory", "dalaba"), ("RuntimeDirectory", "dalaba"),
     ("Restart", "always"), ("StartLimitIntervalSec", "0"), ("RestartPreventExitStatus", "78"), ("RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6"),
 ]
 
@@ -53,6 +53,11 @@ ALLOWED = [
 @pytest.mark.parametrize("key, value", ALLOWED)
 def test_unit_allows_what_the_daemon_needs(key, value):
     assert settings()[key] == [value]
+
+
+def test_unit_allows_sound_cards_and_amplifiers():
+    assert settings()["DevicePolicy"] == ["closed"]
+    assert settings()["DeviceAllow"] == ["char-alsa rw", "char-gpiochip rw"]
 
 
 @pytest.mark.parametrize("call", ["seccomp", "capset", "landlock_create_ruleset", "landlock_add_rule",
@@ -91,6 +96,14 @@ def test_shipped_configuration_names_every_key_with_its_default():
     # The other speech engines are not in this version: docs/operating.md tells when.
     later = {("speech", "url"), ("speech", "command")}
     assert keys_of_file() == {k: v for k, v in keys_of_daemon().items() if k not in later}
+
+
+def test_shipped_configuration_shows_an_amplifier():
+    table = (ROOT / "daemon" / "config_amplifier.c").read_text(encoding="utf-8")
+    keys = re.search(r"keys\[AMPLIFIER_KEYS\] = {([^}]*)}", table).group(1)
+    shown = re.findall(r"^; (\w+) = ", CONFIG.read_text(encoding="utf-8"), re.M)
+    assert sorted(re.findall(r"\w+", keys)) == sorted(shown)
+    assert "\n; [amplifier hall]\n" in CONFIG.read_text(encoding="utf-8")
 
 
 def test_shipped_configuration_changes_nothing():

@@ -74,5 +74,7 @@ size_t fake_box_heard(int64_t zone, struct fake_sound ret[FAKE_SOUNDS]);
  * "" where nothing does. */
 const char *fake_box_says(int64_t zone);
 double fake_box_gain_db(int64_t zone); /* as the engine was told last */
+/* There are two amplifiers, "hall" and "tower". Whether it is needed now. */
+bool fake_box_amplified(size_t i);
 /* From now on every job in every zone fails with these words; NULL: no more. */
 void fake_box_break_output(const char *words);

@@ -78,6 +78,7 @@ void engine_output_remove(struct engine *e, int64_t output) {
 
 /* Where each zone is; one that moves leaves its jobs behind, as in the real engine. */
 static int64_t outputs[ZONES_MAX];
+static int leads_ms[ZONES_MAX];
 
 static void job_end(size_t i, enum engine_end end, const char *text);
 
@@ -92,6 +93,7 @@ int engine_zone_set(struct engine *e, const struct engine_zone *zone, struct err
 	}
 	outputs[zone->id] = zone->output;
 	gains_db[zone->id] = zone->gain_db;
+	leads_ms[zone->id] = zone->lead_ms;
 	return 0;
 }
 
@@ -137,6 +139,16 @@ static void what_it_says(const struct job *job, char ret[SAYS_MAX]) {
 	ret[n] = '\0';
 }
 
+/* As soon as can be: now, and when the longest lead of its zones is over. */
+static int64_t soonest_us(const struct job *job) {
+	int most_ms = 0;
+	for (size_t i = 0; i < job->n_zones; i++) {
+		int lead_ms = leads_ms[job->zones[i]];
+		most_ms = lead_ms > most_ms ? lead_ms : most_ms;
+	}
+	return box->now_us + most_ms * 1000LL;
+}
+
 int engine_submit(struct engine *e, struct job *job, struct error *err) {
 	(void)e;
 	if (count_jobs() >= ENGINE_JOBS_MAX) {
@@ -146,7 +158,7 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 	for (size_t i = 0; i < job->n_zones; i++) {
 		assert_true(n_jobs < JOBS_MAX);
 		int64_t start_us = clock_realtime_us_at(job->start_ns);
-		start_us = start_us < box->now_us ? box->now_us : start_us;
+		start_us = start_us < soonest_us(job) ? soonest_us(job) : start_us;
 		int64_t left_us = length_us(job) - job->from_ms * 1000;
 		jobs[n_jobs++] = (struct fake_job){
 			.id = job->id,
@@ -292,6 +304,30 @@ size_t fake_box_sounding(void) {
 
 void fake_box_break_output(const char *words) {
 	broken = words;
+}
+
+/* ---- amplifiers ---- */
+
+static const char *const amplifier_names[] = {"hall", "tower"};
+static int64_t needed_from_ns[2];
+
+size_t amplifiers_count(const struct amplifiers *a) {
+	(void)a;
+	return 2;
+}
+
+const char *amplifiers_name(const struct amplifiers *a, size_t i) {
+	(void)a;
+	return amplifier_names[i];
+}
+
+void amplifiers_need(struct amplifiers *a, size_t i, int64_t from_ns) {
+	(void)a;
+	needed_from_ns[i] = from_ns;
+}
+
+bool fake_box_amplified(size_t i) {
+	return needed_from_ns[i] <= clock_mono_ns();
 }
 
 /* ---- driven by the box ---- */

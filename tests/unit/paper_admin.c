@@ -332,6 +332,7 @@ static void fill(struct store *store) {
 
 void paper_init(struct paper *p, const char *path) {
 	static const char *const chimes[] = {"gong", NULL};
+	static const char *const amplifiers[] = {"hall", NULL};
 	struct error err = {0};
 	*p = (struct paper){.now_us = NOW_US};
 	int rc = store_open(path != NULL ? path : ":memory:", &p->store, &err);
@@ -348,6 +349,7 @@ void paper_init(struct paper *p, const char *path) {
 		.tz = p->tz,
 		.store = p->store,
 		.chimes = chimes,
+		.amplifiers = amplifiers,
 		.ops = &ops,
 		.ctx = p,
 	};

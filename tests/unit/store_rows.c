@@ -1,6 +1,8 @@
 /* store_rows.c - see store_rows.h. */
 #include "store_rows.h"
 
+#include "schedule/store_internal.h"
+
 #include <stdio.h>
 
 /* Not from malloc, which a test may let fail. */
@@ -12,6 +14,24 @@ static char *text(const char *from) {
 
 static int no_memory(struct error *err) {
 	return error_set(err, ENOMEM, "no memory for the row to be written");
+}
+
+size_t migrations_n(void) {
+	size_t n = 0;
+	while (store_migrations()[n] != NULL) {
+		n++;
+	}
+	return n;
+}
+
+void migrations_and(const char *more, const char *ret[MIGRATIONS_MAX]) {
+	size_t n = migrations_n();
+	assert_true(n + 1 < MIGRATIONS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		ret[i] = store_migrations()[i];
+	}
+	ret[n] = more;
+	ret[n + 1] = NULL;
 }
 
 const char *clip_id(int number) {
@@ -53,7 +73,8 @@ int add_zone(struct store *s, const char *name, int64_t output, int channel, int
 			    .max_gain_db = 6,
 			    .quiet = {{22 * 60, 6 * 60}, {0, 1440}},
 			    .n_quiet = 2,
-			    .lead_ms = 400};
+			    .lead_ms = 400,
+			    .amplifier = text("hall")};
 	int rc = store_zone_put(s, &zone, err);
 	*id = zone.id;
 	return rc;

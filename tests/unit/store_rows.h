@@ -36,6 +36,11 @@
 		}                                                                        \
 	} while (0)
 
+/* Every migration there is, how many these are, and one more behind them. */
+#define MIGRATIONS_MAX 32
+size_t migrations_n(void);
+void migrations_and(const char *more, const char *ret[MIGRATIONS_MAX]);
+
 /* 64 hex digits from a small number. */
 const char *clip_id(int number);
 

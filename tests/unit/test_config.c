@@ -36,6 +36,7 @@ static void an_empty_file_is_all_defaults(void **state) {
 	assert_false(c->review_required);
 	assert_int_equal(c->recordings_days, 90);
 	assert_int_equal(c->log_days, 1095);
+	assert_int_equal(c->amplifiers.n, 0);
 }
 
 #define SHA256 "3a1f0000000000000000000000000000000000000000000000000000000000b7"
@@ -83,6 +84,38 @@ static void every_key_is_taken(void **state) {
 	assert_string_equal(c->alert_fallback, SHA256);
 	assert_int_equal(c->recordings_days, 1);
 	assert_int_equal(c->log_days, 36500);
+}
+
+static void amplifiers_have_names(void **state) {
+	(void)state;
+	static const char text[] = "[amplifier 大厅]\n"
+				   "gpio = gpiochip0 AMP ; by name\n"
+				   "active_low = yes\n"
+				   "hold_s = 0\n"
+				   "[amplifier tower]\n"
+				   "command_on = /bin/amp \"the tower\" on\n"
+				   "[amplifier  tower]\n"
+				   "command_off = /bin/amp off\n";
+	AUTO(config_free) struct config *c = NULL;
+	assert_int_equal(parse(text, &c, NULL), 0);
+	assert_int_equal(c->amplifiers.n, 2);
+	const struct amplifier_config *hall = &c->amplifiers.items[0];
+	assert_string_equal(hall->name, "大厅");
+	assert_string_equal(hall->gpio_chip, "gpiochip0");
+	assert_string_equal(hall->gpio_line, "AMP");
+	assert_true(hall->active_low);
+	assert_int_equal(hall->hold_s, 0);
+	assert_null(hall->command_on);
+	const struct amplifier_config *tower = &c->amplifiers.items[1];
+	assert_string_equal(tower->name, "tower");
+	assert_null(tower->gpio_chip);
+	assert_int_equal(tower->hold_s, 10);
+	assert_string_equal(tower->command_on[0], "/bin/amp");
+	assert_string_equal(tower->command_on[1], "the tower");
+	assert_string_equal(tower->command_on[2], "on");
+	assert_null(tower->command_on[3]);
+	assert_string_equal(tower->command_off[1], "off");
+	assert_null(tower->command_off[2]);
 }
 
 #define TEN "xxxxxxxxxx"
@@ -138,7 +171,29 @@ static const struct refusal refusals[] = {
 	 "f:2: [review] required = 'yes': this version cannot hold"},
 	{"[review]\nrequired = maybe", "review.required", "f:2: "},
 	{"[retention]\nlog_days = 0", "retention.log_days", "f:2: "},
+	{"[amplifier a]\nhold_s = 3601", "amplifier a.hold_s",
+	 "f:2: [amplifier a] hold_s = '3601': write a whole number of seconds from 0 to"},
+	{"[amplifier a]\ngpio = gpiochip0", "amplifier a.gpio",
+	 "f:2: [amplifier a] gpio = 'gpiochip0': write the chip and the line"},
+	{"[amplifier a]\ngpio = 0 1 2", "amplifier a.gpio", "f:2: "},
+	{"[amplifier a]\nactive_low = 1", "amplifier a.active_low",
+	 "f:2: [amplifier a] active_low = '1': write yes or no"},
+	{"[amplifier a]\ncommand_on = amp on", "amplifier a.command_on",
+	 "f:2: [amplifier a] command_on = 'amp on': write a program by its whole path"},
+	{"[amplifier a]\ncommand_off =", "amplifier a.command_off", "f:2: "},
+	{"[amplifier a]\ncommand_off = /amp \"off", "amplifier a.command_off", "f:2: "},
+	{"[amplifier a]\ncommand_off = /a 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
+	 "amplifier a.command_off", "f:2: "},
 	/* together */
+	{"\n[amplifier a]\nhold_s = 1", "amplifier a",
+	 "f:3: [amplifier a] is switched by one of two things; write gpio, or "
+	 "command_on"},
+	{"[amplifier a]\ncommand_on = /on", "amplifier a",
+	 "f:2: [amplifier a] is switched"},
+	{"[amplifier a]\ncommand_on = /on\ncommand_off = /off\ngpio = gpiochip0 1",
+	 "amplifier a", "f:2: [amplifier a] is switched by one"},
+	{"[amplifier a]\ncommand_on = /on\ncommand_off = /off\nactive_low = no",
+	 "amplifier a", "f:4: [amplifier a] active_low is for gpio; take it out"},
 	{"[http]\ntls_key = /k", "http.tls_certificate",
 	 "f:2: [http] tls_key needs tls_certificate; write both or none"},
 	{"[http]\ntls_certificate = /c", "http.tls_key", "f:2: "},
@@ -156,6 +211,13 @@ static const struct refusal refusals[] = {
 	{"listen = x", "", "f:1: 'listen' stands before any section; write [daemon] or"},
 	{"[audio]\nbuffer_ms = 100\n[http]\n[audio]\nbuffer_ms = 100", "audio.buffer_ms",
 	 "f:5: [audio] buffer_ms is already written in line 2; keep one of the two"},
+	{"[amplifier a]\nlevel = 3", "",
+	 "f:2: [amplifier a] has no key 'level'; it has command_on"},
+	{"[amplifier]\nhold_s = 3", "", "f:2: [amplifier] needs a name of 1 to 32 bytes"},
+	{"[amplifier " TEN TEN TEN "xxx]\nhold_s = 3", "", "f:2: [amplifier xxxxxxxxxx"},
+	{"[amplifiers a]\nhold_s = 3", "", "f:2: there is no section [amplifiers a]"},
+	{"[amplifier a]\nhold_s = 3\n[amplifier a]\nhold_s = 3", "amplifier a.hold_s",
+	 "f:4: [amplifier a] hold_s is already written in line 2; keep one of the two"},
 	/* form */
 	{"[http]\nlisten", "", "f:2: this is neither [section] nor key = value"},
 	{"[http\nlisten = x", "", "f:1: this is neither [section] nor key = value"},
@@ -179,6 +241,32 @@ static void what_cannot_be_used_is_refused(void **state) {
 		assert_string_equal(err.field, r->field);
 		assert_ptr_equal(c, &untouched);
 		assert_int_equal(parse(r->text, &c, NULL), -EINVAL);
+	}
+}
+
+/* What a reload compares, to say that a restart is needed. */
+static void changed_amplifiers_are_noticed(void **state) {
+	(void)state;
+	static const char *const files[] = {
+		"",
+		"[amplifier a]\ngpio = gpiochip0 1",
+		"[amplifier b]\ngpio = gpiochip0 1",
+		"[amplifier a]\ngpio = gpiochip1 1",
+		"[amplifier a]\ngpio = gpiochip0 2",
+		"[amplifier a]\ngpio = gpiochip0 1\nactive_low = yes",
+		"[amplifier a]\ngpio = gpiochip0 1\nhold_s = 11",
+		"[amplifier a]\ncommand_on = /x 1\ncommand_off = /x 0",
+		"[amplifier a]\ncommand_on = /x 2\ncommand_off = /x 0",
+		"[amplifier a]\ncommand_on = /x 1\ncommand_off = /x 0 0",
+	};
+	size_t n = sizeof(files) / sizeof(files[0]);
+	for (size_t i = 0; i < n * n; i++) {
+		AUTO(config_free) struct config *a = NULL;
+		AUTO(config_free) struct config *b = NULL;
+		assert_int_equal(parse(files[i / n], &a, NULL), 0);
+		assert_int_equal(parse(files[i % n], &b, NULL), 0);
+		assert_int_equal(amplifier_configs_equal(&a->amplifiers, &b->amplifiers),
+				 i / n == i % n);
 	}
 }
 
@@ -232,7 +320,9 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_file_is_all_defaults),
 		cmocka_unit_test(every_key_is_taken),
+		cmocka_unit_test(amplifiers_have_names),
 		cmocka_unit_test(what_cannot_be_used_is_refused),
+		cmocka_unit_test(changed_amplifiers_are_noticed),
 		cmocka_unit_test(a_nul_byte_is_refused),
 		cmocka_unit_test(the_longest_line_is_taken),
 		cmocka_unit_test(a_file_is_read),

@@ -282,8 +282,8 @@ static void a_place_that_cannot_be_opened_is_told(void **state) {
 /* ---- migrations ---- */
 
 static int open_migrated(const char *second, struct store **ret) {
-	const char *migrations[] = {store_migrations()[0], store_migrations()[1], second,
-				    NULL};
+	const char *migrations[MIGRATIONS_MAX] = {NULL};
+	migrations_and(second, migrations);
 	memset(&err, 0, sizeof(err));
 	return store_open_with(path, migrations, ret, &err);
 }
@@ -307,19 +307,24 @@ static void a_migration_keeps_what_there_is(void **state) {
 	store_close(s);
 	s = NULL;
 	/* Once moved on, it is not for the program of before. */
-	assert_refused(store_open(path, &s, &err), EPROTO, "newer dalaba (form 3");
+	char words[64];
+	snprintf(words, sizeof(words), "newer dalaba (form %zu", migrations_n() + 1);
+	assert_refused(store_open(path, &s, &err), EPROTO, words);
 }
 
 static void a_migration_that_fails_changes_nothing(void **state) {
 	(void)state;
-	static const struct {
+	char failed[64];
+	snprintf(failed, sizeof(failed), "form %zu, form %zu failed", migrations_n(),
+		 migrations_n() + 1);
+	const struct {
 		const char *sql;
 		const char *words;
 	} cases[] = {
 		{"ALTER TABLE zone ADD COLUMN remark TEXT; UPDATE none SET a = 1",
-		 "form 2, form 3 failed"},
+		 failed},
 		{"UPDATE zone SET area = 77", "refer to missing rows"},
-		{"UPDATE zone SET lead_ms = 'late'", "form 2, form 3 failed"},
+		{"UPDATE zone SET lead_ms = 'late'", failed},
 	};
 	struct bytes before = whole_database();
 	free(before.data);
@@ -365,6 +370,35 @@ static void form_one_learns_of_alerts(void **state) {
 	int64_t last = -1;
 	assert_ok(store_alert_last(s, &last, &err));
 	assert_int_equal(last, 0);
+	store_close(s);
+}
+
+/* Its zones have no amplifier. */
+static void form_two_keeps_its_zones(void **state) {
+	(void)state;
+	const char *const second[] = {store_migrations()[0], store_migrations()[1], NULL};
+	struct store *s = NULL;
+	unlink(path);
+	assert_ok(store_open_with(path, second, &s, &err));
+	assert_int_equal(
+		sqlite3_exec(
+			s->db,
+			"INSERT INTO output (name, pcm, rate, channels) VALUES"
+			" ('hall', 'hw:0', 0, 2);"
+			"INSERT INTO zone (name, output, gain_db, max_gain_db, lead_ms)"
+			" VALUES ('old', 1, -3, 6, 400);"
+			"INSERT INTO zone_channel VALUES (1, 1, 1, 0)",
+			NULL, NULL, NULL),
+		SQLITE_OK);
+	store_close(s);
+	s = NULL;
+	assert_ok(store_open(path, &s, &err));
+	AUTO(zone_done) struct zone zone = {0};
+	assert_ok(store_zone_get(s, 1, &zone, &err));
+	assert_string_equal(zone.name, "old");
+	assert_int_equal(zone.lead_ms, 400);
+	assert_int_equal(zone.n_channels, 1);
+	assert_null(zone.amplifier);
 	store_close(s);
 }
 
@@ -513,6 +547,7 @@ int main(void) {
 		TEST(a_migration_keeps_what_there_is),
 		TEST(a_migration_that_fails_changes_nothing),
 		TEST(form_one_learns_of_alerts),
+		TEST(form_two_keeps_its_zones),
 		TEST(garbage_is_refused),
 		TEST(a_file_cut_short_is_told),
 		TEST(flipped_bytes_never_crash),
