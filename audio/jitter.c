@@ -515,5 +515,6 @@ void jitter_facts(const struct jitter *j, struct jitter_facts *ret) {
 		.refused_ms = atomic_load_explicit(&j->refused, memory_order_relaxed) *
 			      1000 / rate,
 		.speed_ppm = atomic_load_explicit(&j->speed_ppm, memory_order_relaxed),
+		.ended = atomic_load_explicit(&j->ended, memory_order_relaxed),
 	};
 }

@@ -71,5 +71,6 @@ struct jitter_facts {
 	int64_t skipped_ms; /* passed over, silent or too old */
 	int64_t refused_ms; /* pushed while nobody pulled */
 	int speed_ppm;      /* now */
+	bool ended;         /* nothing more will come */
 };
 void jitter_facts(const struct jitter *j, struct jitter_facts *ret);

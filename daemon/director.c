@@ -157,8 +157,8 @@ static void hold(struct director *d, const struct clock_verdict *verdict) {
 	}
 }
 
-static void director_wake(void *arg) {
-	struct director *d = arg;
+void director_wake(void *director) {
+	struct director *d = director;
 	if (!d->started) {
 		return;
 	}
@@ -461,7 +461,7 @@ static int push_content(struct director *d, const struct director_push *push,
 	return 0;
 }
 
-static int push_refused(struct director *d, const struct run *run, struct error *err) {
+int director_refused(struct director *d, const struct run *run, struct error *err) {
 	struct clock_verdict verdict;
 	clock_verdict_now(d->config.clock, &verdict);
 	if (!verdict.trusted) {
@@ -491,10 +491,10 @@ int director_push(struct director *d, const struct director_push *push, int64_t 
 	run.author = strdup(push->author);
 	int rc = push_content(d, push, &run, err);
 	if (rc >= 0) {
-		rc = director_run_zones(d, &run, push->zones, run.due_us, err);
+		rc = director_run_zones(d, &run, push->zones, run.due_us, false, err);
 	}
 	if (rc >= 0) {
-		rc = push_refused(d, &run, err);
+		rc = director_refused(d, &run, err);
 	}
 	struct live_run *live = NULL;
 	if (rc >= 0) {

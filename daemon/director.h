@@ -19,6 +19,7 @@
 
 struct director;
 struct director_sounding_end;
+struct jitter;
 
 struct director_config {
 	struct loop *loop;
@@ -63,6 +64,24 @@ struct director_push {
  * otherwise as store_run_claim. */
 int director_push(struct director *d, const struct director_push *push, int64_t *ret_run,
 		  struct error *err);
+/* A live call: what comes out of the jitter buffer, from now on until it ends. */
+struct director_call {
+	const char *title;
+	const struct ids *zones;
+	enum run_class class;  /* notice, programme, live */
+	bool quiet_confirmed;  /* sounds in quiet hours as well */
+	struct jitter *jitter; /* a reference is taken */
+	const char *author;
+};
+/* As director_push; -EBUSY: another of its rank or above has one of the zones, which is
+ * named. */
+int director_call(struct director *d, const struct director_call *call, int64_t *ret_run,
+		  struct error *err);
+bool director_call_open(const struct director *d, int64_t run);
+/* reason NULL: it was hung up; where it sounds the end of the jitter buffer is its end.
+ * Else it is cut everywhere, for that. One that is over is fine. */
+void director_call_end(struct director *d, int64_t run, const char *reason);
+
 /* One sounding of an alert, now: whatever the hour, the clock and the disk say. */
 struct director_sounding {
 	int64_t alert;

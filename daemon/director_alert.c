@@ -54,7 +54,7 @@ void director_zone_loudness(struct director *d, struct live_zone *lz) {
 void director_note_defiance(struct director *d, struct live_run *live, size_t i) {
 	struct run_zone *rz = &live->run.zones[i];
 	const struct live_zone *lz = director_zone(d, rz->zone);
-	if (!live_run_urgent(live) || rz->reason != NULL || lz == NULL) {
+	if (!live_run_defies_quiet(live) || rz->reason != NULL || lz == NULL) {
 		return;
 	}
 	char quiet[256];
@@ -62,14 +62,15 @@ void director_note_defiance(struct director *d, struct live_run *live, size_t i)
 	clock_verdict_now(d->config.clock, &verdict);
 	bool in_quiet =
 		director_zone_quiet(d, &lz->zone, director_now(d), quiet, sizeof(quiet));
-	if (!in_quiet && verdict.trusted) {
+	if (!in_quiet && (verdict.trusted || !live_run_urgent(live))) {
 		return;
 	}
 	char note[128];
-	snprintf(note, sizeof(note), "%s%s%s, because it is an emergency",
+	snprintf(note, sizeof(note), "%s%s%s, because it %s",
 		 in_quiet ? "in quiet hours" : "",
 		 in_quiet && !verdict.trusted ? " and " : "",
-		 verdict.trusted ? "" : "by a clock that is not trusted");
+		 verdict.trusted ? "" : "by a clock that is not trusted",
+		 live_run_urgent(live) ? "is an emergency" : "was confirmed for them");
 	rz->reason = strdup(note);
 	log_notice("'%s' sounds in zone '%s' %s", live->run.title, rz->zone_name, note);
 }

@@ -3,6 +3,7 @@
  * become clips through the library. */
 #include "director_internal.h"
 
+#include "audio/jitter.h"
 #include "base/str.h"
 #include "log.h"
 
@@ -189,14 +190,19 @@ static int job_part_fill(struct director *d, const struct part *part,
 int director_content_job(struct director *d, const struct live_run *live,
 			 struct job **ret, struct error *err) {
 	const struct content *content = &live->run.content;
-	struct job *job = job_new(content->n_parts, live->run.n_zones);
+	bool call = live->jitter != NULL;
+	struct job *job = job_new(call ? 1 : content->n_parts, live->run.n_zones);
 	if (job == NULL) {
 		return error_set(err, ENOMEM, "no memory for a job");
 	}
 	job->repeat = content->repeat;
 	job->gap_ms = content->gap_ms;
 	job->urgent = live_run_urgent(live);
-	for (size_t i = 0; i < content->n_parts; i++) {
+	if (call) {
+		job->parts[0].kind = JOB_PART_LIVE;
+		job->parts[0].jitter = jitter_ref(live->jitter);
+	}
+	for (size_t i = 0; !call && i < content->n_parts; i++) {
 		int rc = job_part_fill(d, &content->parts[i], &job->parts[i], err);
 		if (rc < 0) {
 			job_free(job);

@@ -2,10 +2,10 @@
  * zones they want. director.c: life, timer, planner; director_runs.c: a run from claim to
  * last outcome; director_record.c: the record of it; director_judge.c: who may sound in a
  * zone; director_pause.c: what is interrupted or ducked, comes back, and how that is
- * told; director_alert.c: what an emergency may that others may not; director_zones.c:
- * the zones and outputs as they are set up; director_amplifier.c: when their amplifiers
- * are needed; director_content.c: words and clips into a
- * job. */
+ * told; director_alert.c: what an emergency may that others may not; director_call.c:
+ * live calls; director_zones.c: the zones and outputs as they are set up;
+ * director_amplifier.c: when their amplifiers are needed; director_content.c: words and
+ * clips into a job. */
 #pragma once
 
 #include "director.h"
@@ -89,6 +89,9 @@ struct live_run {
 				    waited */
 	int64_t deadline_us;     /* waits no longer than this */
 	enum conflict conflict;
+	struct jitter *jitter; /* of a live call, a reference; NULL */
+	bool quiet_confirmed;
+	bool hung_up;
 	bool again; /* soundings of alerts: director.h */
 	int tag;
 	int64_t keep_ms;
@@ -133,6 +136,7 @@ struct director {
 };
 
 /* director.c */
+void director_wake(void *director); /* does all that is due by now */
 void director_wake_soon(struct director *d);
 void director_tell_run(struct director *d, const struct live_run *live);
 void director_tell_zone(struct director *d, int64_t zone);
@@ -145,8 +149,12 @@ bool live_run_ended(const struct live_run *live);
 size_t live_run_find(const struct live_run *live, int64_t zone);
 /* How long zone i has sounded. */
 int64_t live_run_played_ms(const struct live_run *live, size_t i);
+/* Fills the zones of a run: names as they are now, quiet ones skipped unless it defies
+ * that. */
 int director_run_zones(struct director *d, struct run *run, const struct ids *zones,
-		       int64_t at_us, struct error *err);
+		       int64_t at_us, bool defies_quiet, struct error *err);
+/* -EPERM where nothing may be played now, or in none of its zones. */
+int director_refused(struct director *d, const struct run *run, struct error *err);
 /* Takes the run's values over; on failure they stay the caller's. */
 struct live_run *director_take_up(struct director *d, struct run *run);
 /* Claims a run and takes it up. schedule NULL: pushed. */
@@ -201,6 +209,11 @@ void director_sweep(struct director *d);
 /* What zone i of it asks for, or has. */
 struct contender director_contender(const struct live_run *live, size_t i);
 
+/* director_call.c */
+#define DIRECTOR_CALL_SOURCE "live"
+#define DIRECTOR_CALL_OVER "the call was over by then"
+bool live_run_defies_quiet(const struct live_run *live);
+
 /* director_alert.c */
 bool live_run_urgent(const struct live_run *live); /* an emergency */
 /* Whether it may sound by the clock as it is. */
@@ -213,7 +226,8 @@ const struct contender *director_zone_kept(const struct live_zone *lz,
 void director_zone_keep(struct live_zone *lz, const struct live_run *live, size_t i);
 /* Gives the zone the gain that belongs to who has it. */
 void director_zone_loudness(struct director *d, struct live_zone *lz);
-/* Notes in zone i what did not keep the emergency from sounding. */
+/* Notes in zone i what did not keep it from sounding: an emergency, or a live call that
+ * was confirmed. */
 void director_note_defiance(struct director *d, struct live_run *live, size_t i);
 void director_tell_ended(struct director *d, const struct live_run *live);
 

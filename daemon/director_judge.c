@@ -24,7 +24,7 @@ static bool barred(struct director *d, struct live_run *live, size_t i, int64_t 
 	} else if (live->run.expires_us != TIME_NONE && edge_us >= live->run.expires_us) {
 		str_format(reason, sizeof(reason), "the %s has expired",
 			   live_run_urgent(live) ? "alert" : "announcement");
-	} else if (!live_run_urgent(live) &&
+	} else if (!live_run_defies_quiet(live) &&
 		   (director_zone_quiet(d, &lz->zone, at_us, reason, sizeof(reason)) ||
 		    director_zone_quiet(d, &lz->zone, edge_us, reason, sizeof(reason)))) {
 		outcome = OUTCOME_SKIPPED;
@@ -282,7 +282,7 @@ static void sweep_zone(struct director *d, struct live_run *live, size_t i,
 	} else if (stage == STAGE_PLAYING || stage == STAGE_HANDED) {
 		const struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
 		int64_t edge_us = now_us + JUDGE_US;
-		if (lz != NULL && !live_run_urgent(live) &&
+		if (lz != NULL && !live_run_defies_quiet(live) &&
 		    director_zone_quiet(d, &lz->zone, edge_us, reason, sizeof(reason))) {
 			director_zone_cut(d, live, i, OUTCOME_CUT, reason);
 		} else if (live->run.expires_us != TIME_NONE &&

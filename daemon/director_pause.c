@@ -177,8 +177,10 @@ void director_interrupted(struct director *d, struct live_run *live, size_t i,
 		lzr->from_ms = resumes && back_ms > 0 ? back_ms : 0;
 	}
 	lzr->stage = STAGE_PAUSED;
-	if (live->run.resume == RESUME_DROP) {
-		director_zone_end(d, live, i, OUTCOME_CUT, NULL, lzr->heard_ms);
+	if (live->run.resume == RESUME_DROP || live->hung_up) {
+		director_zone_end(d, live, i, OUTCOME_CUT,
+				  live->hung_up ? DIRECTOR_CALL_OVER : NULL,
+				  lzr->heard_ms);
 		return;
 	}
 	turn(d, live, i, OUTCOME_PAUSED);

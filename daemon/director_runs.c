@@ -8,6 +8,7 @@
  * before it, and what may not is taken back from the engine before its first frame. */
 #include "director_internal.h"
 
+#include "audio/jitter.h"
 #include "base/str.h"
 #include "log.h"
 
@@ -18,6 +19,7 @@ void live_run_free(struct live_run *live) {
 		return;
 	}
 	run_done(&live->run);
+	jitter_unref(live->jitter);
 	free(live->zones);
 	free(live);
 }
@@ -123,9 +125,8 @@ int director_admit(struct director *d, struct run *run, const struct schedule *s
 	return 0;
 }
 
-/* Fills the zones of a run: names as they are now, quiet ones skipped. */
 int director_run_zones(struct director *d, struct run *run, const struct ids *zones,
-		       int64_t at_us, struct error *err) {
+		       int64_t at_us, bool defies_quiet, struct error *err) {
 	run->zones = calloc(zones->n > 0 ? zones->n : 1, sizeof(*run->zones));
 	if (run->zones == NULL) {
 		return error_set(err, ENOMEM, "no memory for the zones of a run");
@@ -142,7 +143,8 @@ int director_run_zones(struct director *d, struct run *run, const struct ids *zo
 		rz->zone_name = strdup(lz->zone.name);
 		run->n_zones++;
 		char reason[256];
-		if (director_zone_quiet(d, &lz->zone, at_us, reason, sizeof(reason))) {
+		if (!defies_quiet &&
+		    director_zone_quiet(d, &lz->zone, at_us, reason, sizeof(reason))) {
 			rz->outcome = OUTCOME_SKIPPED;
 			rz->reason = strdup(reason);
 		}
@@ -186,7 +188,7 @@ static int run_of_schedule(struct director *d, const struct schedule *schedule,
 	rc = store_targets_resolve(d->config.store, &schedule->zones, &schedule->areas,
 				   &zones, err);
 	if (rc >= 0) {
-		rc = director_run_zones(d, run, &zones, due_us, err);
+		rc = director_run_zones(d, run, &zones, due_us, false, err);
 	}
 	ids_done(&zones);
 	return rc;
@@ -266,8 +268,10 @@ static void left_words(const struct run *run, const struct run_zone *rz, char *r
  * again. */
 void director_reopen(struct director *d, struct run *run) {
 	struct error err = {0};
-	/* An alert is said anew by alerts.h. */
-	bool to_come = run->alert == 0 && run->due_us > director_now(d);
+	/* An alert is said anew by alerts.h, and of a live call nobody speaks any more.
+	 */
+	bool was_now = run->alert != 0 || strcmp(run->source, DIRECTOR_CALL_SOURCE) == 0;
+	bool to_come = !was_now && run->due_us > director_now(d);
 	for (size_t i = 0; i < run->n_zones; i++) {
 		struct run_zone *rz = &run->zones[i];
 		if (outcome_final(rz->outcome) ||
@@ -434,8 +438,8 @@ void director_withdraw(struct director *d, struct live_run *live, size_t i) {
 /* The clock was set. What has not begun and lies ahead again is as if it had never been
  * looked at; what its time has come for stays, and goes on waiting. */
 void director_take_back(struct director *d, struct live_run *live) {
-	if (live_run_urgent(live)) {
-		return; /* it does not ask the clock */
+	if (live_run_urgent(live) || live->jitter != NULL) {
+		return; /* it is for now, whenever that is */
 	}
 	bool ahead = live->run.due_us > director_now(d);
 	bool begun = false;

@@ -4,6 +4,7 @@
 #include "amplifier.h"
 #include "audio/chime.h"
 #include "base/str.h"
+#include "calls.h"
 #include "config.h"
 #include "director.h"
 #include "disk.h"
@@ -43,6 +44,7 @@ struct box {
 	struct engine *engine;
 	struct director *director;
 	struct alerts *alerts;
+	struct calls *calls;
 	struct ops_context ops;
 	struct admin *admin;
 	struct loop_source *admin_fd;
@@ -306,6 +308,12 @@ static int create_alerts(struct box *box, struct error *err) {
 	return alerts_new(&config, &box->alerts, err);
 }
 
+static int create_calls(struct box *box, struct error *err) {
+	struct calls_config config = {
+		.loop = box->loop, .store = box->store, .director = box->director};
+	return calls_new(&config, &box->calls, err);
+}
+
 static int create_core(struct box *box, struct error *err) {
 	int rc = tz_load(box->config->timezone, &box->tz, err);
 	if (rc >= 0) {
@@ -338,6 +346,7 @@ static int create_admin(struct box *box, struct error *err) {
 	box->ops = (struct ops_context){
 		.director = box->director,
 		.alerts = box->alerts,
+		.calls = box->calls,
 		.engine = box->engine,
 		.library = box->library,
 		.clock = box->clock,
@@ -398,6 +407,7 @@ static void box_done(struct box *box) {
 		faults_listen(box->faults, NULL, NULL);
 	}
 	admin_free(MOVE(box->admin));
+	calls_free(box->calls);
 	alerts_free(MOVE(box->alerts));
 	director_free(box->director);
 	engine_free(box->engine);
@@ -428,6 +438,9 @@ static int box_run(struct box *box, struct error *err) {
 	}
 	if (rc >= 0) {
 		rc = create_alerts(box, err);
+	}
+	if (rc >= 0) {
+		rc = create_calls(box, err);
 	}
 	if (rc >= 0) {
 		rc = create_admin(box, err);

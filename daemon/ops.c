@@ -177,6 +177,48 @@ static const struct alert *op_alert_nth(void *ctx, size_t i) {
 	return alerts_nth(c->alerts, i);
 }
 
+static int op_call(void *ctx, const struct admin_call *call, int64_t *ret_run,
+		   struct error *err) {
+	struct ops_context *c = ctx;
+	struct calls_ask ask = {
+		.title = call->title,
+		.zones = &call->zones,
+		.class = call->class,
+		.quiet_confirmed = call->quiet_confirmed,
+		.rate = call->rate,
+		.author = call->author,
+	};
+	return calls_begin(c->calls, &ask, ret_run, err);
+}
+
+static int op_call_chunk(void *ctx, int64_t call, int64_t seq, const void *bytes,
+			 size_t n, struct admin_chunk *ret, struct error *err) {
+	struct ops_context *c = ctx;
+	struct calls_chunk chunk;
+	int rc = calls_chunk(c->calls, call, seq, bytes, n, &chunk, err);
+	if (rc >= 0) {
+		*ret = (struct admin_chunk){
+			.end = chunk.end == CALLS_CHUNK_TAKEN  ? ADMIN_CHUNK_TAKEN
+			       : chunk.end == CALLS_CHUNK_HELD ? ADMIN_CHUNK_HELD
+							       : ADMIN_CHUNK_DROPPED,
+			.next = chunk.next,
+			.lost = chunk.lost,
+			.buffered_ms = chunk.buffered_ms,
+		};
+	}
+	return rc;
+}
+
+static int op_call_end(void *ctx, int64_t call, struct error *err) {
+	struct ops_context *c = ctx;
+	return calls_hang_up(c->calls, call, err);
+}
+
+_Static_assert(ADMIN_CHUNK_BYTES_MAX == 2 * CALLS_RATE_MAX * CALLS_CHUNK_MS / 1000 &&
+		       ADMIN_CALL_RATE_MIN == CALLS_RATE_MIN &&
+		       ADMIN_CALL_RATE_MAX == CALLS_RATE_MAX,
+	       "the API takes what calls take");
+
 static int op_clip_spool(void *ctx, struct error *err) {
 	struct ops_context *c = ctx;
 	return library_spool(c->library, err);
@@ -247,6 +289,9 @@ const struct admin_ops *ops_table(void) {
 		.alert_cancel = op_alert_cancel,
 		.alert_lost = op_alert_lost,
 		.alert_nth = op_alert_nth,
+		.call = op_call,
+		.call_chunk = op_call_chunk,
+		.call_end = op_call_end,
 		.clip_spool = op_clip_spool,
 		.clip_import = op_clip_import,
 		.clip_delete = op_clip_delete,

@@ -1,8 +1,10 @@
 /* ops.h - what the API asks of the daemon (web-admin/admin.h), answered by director,
- * alerts, engine, library and clock. Owner: main. Threads: the core thread alone. */
+ * alerts, calls,
+ * engine, library and clock. Owner: main. Threads: the core thread alone. */
 #pragma once
 
 #include "alerts.h"
+#include "calls.h"
 #include "clock.h"
 #include "director.h"
 #include "faults.h"
@@ -13,6 +15,7 @@
 struct ops_context {
 	struct director *director;
 	struct alerts *alerts;
+	struct calls *calls;
 	struct engine *engine;
 	struct library *library;
 	struct clock *clock;

@@ -78,6 +78,30 @@ struct admin_push {
 	const char *author;
 };
 
+#define ADMIN_CALL_RATE_MIN 8000
+#define ADMIN_CALL_RATE_MAX 48000
+#define ADMIN_CHUNK_BYTES_MAX 9600 /* 100 ms at the highest rate */
+
+struct admin_call {
+	const char *title;
+	struct ids zones;     /* resolved, not empty; borrowed */
+	enum run_class class; /* notice, programme or live */
+	bool quiet_confirmed;
+	int rate; /* Hz, of its pieces */
+	const char *author;
+};
+
+struct admin_chunk {
+	enum {
+		ADMIN_CHUNK_TAKEN,
+		ADMIN_CHUNK_HELD,   /* one before it is missing */
+		ADMIN_CHUNK_DROPPED /* it came before, or is too late */
+	} end;
+	int64_t next;    /* number of the piece that is to come */
+	int64_t lost;    /* pieces given up for this one */
+	int buffered_ms; /* between what was taken and what is heard */
+};
+
 /* fd: complete upload, taken. err NULL on success. Called exactly once, later. */
 typedef void (*admin_clip_fn)(void *arg, const struct clip *clip, bool known,
 			      const struct error *err);
@@ -128,6 +152,14 @@ struct admin_ops {
 	/* Those in force, and those that ended and are not on disk yet; NULL behind the
 	 * last. Borrowed. */
 	const struct alert *(*alert_nth)(void *ctx, size_t i);
+	/* A live call: a run, by whose number it goes. -EBUSY names the zone that is not
+	 * free. Pieces are n bytes of 16-bit little-endian mono, numbered; -ENOENT: there
+	 * is no such call, -EALREADY: it is over, -E2BIG. */
+	int (*call)(void *ctx, const struct admin_call *call, int64_t *ret_run,
+		    struct error *err);
+	int (*call_chunk)(void *ctx, int64_t call, int64_t seq, const void *bytes,
+			  size_t n, struct admin_chunk *ret, struct error *err);
+	int (*call_end)(void *ctx, int64_t call, struct error *err);
 	int (*clip_spool)(void *ctx, struct error *err); /* an fd */
 	int (*clip_import)(void *ctx, int fd, const char *title, const char *author,
 			   admin_clip_fn done, void *arg, struct error *err);

@@ -108,7 +108,8 @@ static bool type_fits(struct request *r, int64_t length) {
 		return false;
 	}
 	enum body_kind kind = r->route->body;
-	if (kind == BODY_RAW && type != NULL && is_type(type, "multipart/form-data")) {
+	if ((kind == BODY_RAW || kind == BODY_CHUNK) && type != NULL &&
+	    is_type(type, "multipart/form-data")) {
 		reply_problem(r, 415, NULL,
 			      "send the bytes of the file themselves, not a form: curl "
 			      "--data-binary @FILE");
@@ -127,9 +128,10 @@ static bool type_fits(struct request *r, int64_t length) {
 }
 
 static int64_t body_max(const struct request *r) {
-	return r->route->body == BODY_NONE  ? 0
-	       : r->route->body == BODY_RAW ? RAW_BODY_MAX
-					    : JSON_BODY_MAX;
+	return r->route->body == BODY_NONE    ? 0
+	       : r->route->body == BODY_RAW   ? RAW_BODY_MAX
+	       : r->route->body == BODY_CHUNK ? ADMIN_CHUNK_BYTES_MAX
+					      : JSON_BODY_MAX;
 }
 
 static void refuse_size(struct request *r) {
@@ -138,6 +140,10 @@ static void refuse_size(struct request *r) {
 	} else if (r->route->body == BODY_RAW) {
 		reply_problem(r, 413, NULL, "an upload has at most %d MB",
 			      (int)(RAW_BODY_MAX / (1000 * 1000)));
+	} else if (r->route->body == BODY_CHUNK) {
+		reply_problem(r, 413, NULL,
+			      "a piece has at most %d bytes: 100 ms at 48 kHz",
+			      ADMIN_CHUNK_BYTES_MAX);
 	} else {
 		reply_problem(r, 413, NULL, "a JSON body has at most 1 MB");
 	}
@@ -317,6 +323,10 @@ void dispatch_end(struct request *r) {
 		return;
 	}
 	if ((kind == BODY_JSON || kind == BODY_JSON_OPTIONAL) && !read_json(r)) {
+		return;
+	}
+	if (kind == BODY_CHUNK && r->received == 0) {
+		reply_problem(r, 400, NULL, "the body is empty; send 16-bit frames");
 		return;
 	}
 	if (idempotency_begin(r)) {

@@ -252,6 +252,11 @@ const json_t *request_body(const struct request *r) {
 	return r->body;
 }
 
+const void *request_bytes(const struct request *r, size_t *n) {
+	*n = (size_t)r->received;
+	return r->text;
+}
+
 int request_take_fd(struct request *r) {
 	return MOVE_FD(r->fd);
 }

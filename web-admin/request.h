@@ -27,6 +27,7 @@ enum body_kind {
 	BODY_JSON,          /* an object is required; at most 1 MB */
 	BODY_JSON_OPTIONAL, /* no body counts as {} */
 	BODY_RAW,           /* bytes into a spool file; at most 200 MB; one is required */
+	BODY_CHUNK, /* bytes, at most ADMIN_CHUNK_BYTES_MAX of them; one is required */
 };
 
 enum {
@@ -54,6 +55,7 @@ const struct route *api_outputs_routes(void);
 const struct route *api_zones_routes(void);
 const struct route *api_clips_routes(void);
 const struct route *api_announcements_routes(void);
+const struct route *api_live_routes(void);
 const struct route *api_schedules_routes(void);
 const struct route *api_runs_routes(void);
 const struct route *api_status_routes(void);
@@ -71,8 +73,10 @@ const char *request_clip(const struct request *r); /* {clip} */
 /* Who asks, for the records: "root" on the socket, the token's name over TCP. */
 const char *request_who(const struct request *r);
 int64_t request_now_us(const struct request *r); /* by the box's clock */
-/* An object; borrowed. NULL where the route is BODY_NONE or BODY_RAW. */
+/* An object; borrowed. NULL where the route is BODY_NONE, BODY_RAW or BODY_CHUNK. */
 const json_t *request_body(const struct request *r);
+/* Of BODY_CHUNK; borrowed. */
+const void *request_bytes(const struct request *r, size_t *n);
 /* The complete upload, positioned at its start; the caller closes it. -1 once taken. */
 int request_take_fd(struct request *r);
 

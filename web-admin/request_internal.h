@@ -88,7 +88,7 @@ struct request {
 	char sha256[SHA256_HEX_SIZE]; /* "" until the body is complete */
 
 	int64_t received; /* bytes of the body */
-	char *text;       /* the body of BODY_JSON */
+	char *text;       /* the body of BODY_JSON and BODY_CHUNK */
 	size_t text_size;
 	json_t *body;
 	int fd; /* the upload, -1 */

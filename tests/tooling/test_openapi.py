@@ -18,6 +18,8 @@ def calls_of_code(folder=ROOT / "web-admin"):
     for path in sorted(folder.glob("*.c")):
         for method, at, body, query, flags in ROUTE.findall(path.read_text(encoding="utf-8")):
             names = set() if query == "NULL" else set(query.strip('"').split())
+            # A chunk is bytes like a file; how many they may be is all that differs.
+            body = body.replace("BODY_CHUNK", "BODY_RAW")
             calls[method.lower(), at] = (names, body, "ROUTE_OPEN" in flags)
     return calls
 

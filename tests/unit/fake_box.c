@@ -246,6 +246,10 @@ static void director_begin(struct fake_box *box) {
 		fail_msg("%s", err.text);
 	}
 	alerts_start(box->alerts);
+	struct calls_config calls = {.store = box->store, .director = box->director};
+	if (calls_new(&calls, &box->calls, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
 }
 
 void fake_box_start(struct fake_box *box) {
@@ -265,6 +269,7 @@ void fake_box_start(struct fake_box *box) {
 }
 
 void fake_box_done(struct fake_box *box) {
+	calls_free(box->calls);
 	alerts_free(box->alerts);
 	director_free(box->director);
 	struct error err = {0};
@@ -276,9 +281,11 @@ void fake_box_done(struct fake_box *box) {
 	faults_free(box->faults);
 	store_close(box->store);
 	tz_free(box->tz);
+	fake_engine_forget();
 }
 
 void fake_box_restart(struct fake_box *box, bool killed) {
+	calls_free(box->calls);
 	alerts_free(box->alerts);
 	if (killed) {
 		/* What a killed director would have written must not be written: its end

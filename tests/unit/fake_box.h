@@ -4,6 +4,7 @@
 #pragma once
 
 #include "daemon/alerts.h"
+#include "daemon/calls.h"
 #include "daemon/director.h"
 
 #include <stdbool.h>
@@ -19,6 +20,7 @@ struct fake_box {
 	struct tz *tz;
 	struct director *director;
 	struct alerts *alerts;
+	struct calls *calls;
 };
 
 /* On a database that lives in memory, at 2026-03-02 08:00 in Shanghai, trusted. */
@@ -70,7 +72,8 @@ struct fake_sound {
 	double begun_db; /* the gain it was submitted with */
 };
 size_t fake_box_heard(int64_t zone, struct fake_sound ret[FAKE_SOUNDS]);
-/* What sounds in a zone now, a letter a part: C chime, W words or recording, _ silence;
+/* What sounds in a zone now, a letter a part: C chime, W words or recording, _ silence, L
+ * live;
  * "" where nothing does. */
 const char *fake_box_says(int64_t zone);
 double fake_box_gain_db(int64_t zone); /* as the engine was told last */

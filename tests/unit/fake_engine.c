@@ -2,6 +2,7 @@
  * clock, in zones that are numbers. */
 #include "fake_engine.h"
 
+#include "audio/jitter.h"
 #include "base/str.h"
 
 #include <setjmp.h>
@@ -16,6 +17,8 @@
 #define ENGINE_JOBS_MAX 64 /* as the real one */
 #define EVENTS_MAX 1024
 #define SAYS_MAX 16
+#define LIVE_US (1LL << 50)   /* of a live job, until its end is known */
+#define LIVE_TAIL_US 100000LL /* heard after that */
 
 struct fake_job {
 	int64_t id;
@@ -29,6 +32,7 @@ struct fake_job {
 	bool cut;            /* fading; end_us is when that is over */
 	bool astray;         /* the clock was set while it sounded */
 	char says[SAYS_MAX]; /* its parts, "CC_TA" */
+	struct jitter *live; /* a live job: it sounds until that ends */
 };
 
 static struct fake_job jobs[JOBS_MAX];
@@ -134,6 +138,7 @@ static void what_it_says(const struct job *job, char ret[SAYS_MAX]) {
 		enum job_part_kind kind = job->parts[i].kind;
 		ret[n++] = kind == JOB_PART_CHIME     ? 'C'
 			   : kind == JOB_PART_SILENCE ? '_'
+			   : kind == JOB_PART_LIVE    ? 'L'
 						      : 'W';
 	}
 	ret[n] = '\0';
@@ -170,6 +175,10 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 			.begun_db = job->gains_db[i],
 		};
 		what_it_says(job, jobs[n_jobs - 1].says);
+		if (job_live(job)) {
+			jobs[n_jobs - 1].live = jitter_ref(job->parts[0].jitter);
+			jobs[n_jobs - 1].end_us = start_us + LIVE_US;
+		}
 	}
 	job_free(job);
 	return 0;
@@ -189,6 +198,7 @@ static void job_end(size_t i, enum engine_end end, const char *text) {
 		}
 	}
 	str_copy(event.text, sizeof(event.text), text);
+	jitter_unref(jobs[i].live);
 	jobs[i] = jobs[--n_jobs];
 	event_add(&event);
 }
@@ -260,7 +270,21 @@ int64_t fake_engine_next_us(void) {
 	return next;
 }
 
+/* What was said of a call that is over is heard to its end. */
+static void end_live(void) {
+	for (size_t i = 0; i < n_jobs; i++) {
+		struct jitter_facts facts = {0};
+		if (jobs[i].live != NULL && !jobs[i].cut) {
+			jitter_facts(jobs[i].live, &facts);
+		}
+		if (facts.ended && jobs[i].end_us > box->now_us + LIVE_TAIL_US) {
+			jobs[i].end_us = box->now_us + LIVE_TAIL_US;
+		}
+	}
+}
+
 void fake_engine_turn(void) {
+	end_live();
 	for (size_t i = n_jobs; i-- > 0;) {
 		if (broken != NULL) {
 			job_end(i, ENGINE_END_FAILED, broken);
@@ -341,6 +365,9 @@ void fake_engine_start(const struct fake_box *of) {
 }
 
 void fake_engine_forget(void) {
+	while (n_jobs > 0) {
+		jitter_unref(jobs[--n_jobs].live);
+	}
 	n_jobs = n_events = first_event = 0;
 }
 

@@ -187,6 +187,33 @@ static const struct alert *op_alert_nth(void *ctx, size_t i) {
 	return i == 0 && p->alert.id != 0 ? &p->alert : NULL;
 }
 
+static int op_call(void *ctx, const struct admin_call *call, int64_t *ret_run,
+		   struct error *err) {
+	assert(call->zones.n > 0 && call->title[0] != '\0' && call->rate >= 8000);
+	return claim(ctx, &call->zones, call->author, ret_run, err);
+}
+
+static int op_call_chunk(void *ctx, int64_t call, int64_t seq, const void *bytes,
+			 size_t n, struct admin_chunk *ret, struct error *err) {
+	struct paper *p = ctx;
+	struct run row = {0};
+	assert(seq >= 0 && bytes != NULL && n > 0 && n <= ADMIN_CHUNK_BYTES_MAX);
+	int rc = store_run_get(p->store, call, &row, err);
+	run_done(&row);
+	if (rc >= 0 && n % 2 != 0) {
+		rc = error_set(err, EINVAL, "half a frame");
+	} else if (rc >= 0 && n > 3200) {
+		rc = error_set(err, E2BIG, "longer than 100 ms");
+	}
+	*ret = (struct admin_chunk){
+		.end = seq == 7 ? ADMIN_CHUNK_HELD : ADMIN_CHUNK_TAKEN, .next = seq + 1};
+	return rc;
+}
+
+static int op_call_end(void *ctx, int64_t call, struct error *err) {
+	return op_run_stop(ctx, call, "", err);
+}
+
 static int op_clip_spool(void *ctx, struct error *err) {
 	struct paper *p = ctx;
 	return p->deny_spool ? error_set(err, ENOSPC, "the disk is full")
@@ -259,6 +286,9 @@ static const struct admin_ops ops = {
 	.alert_cancel = op_alert_cancel,
 	.alert_lost = op_alert_lost,
 	.alert_nth = op_alert_nth,
+	.call = op_call,
+	.call_chunk = op_call_chunk,
+	.call_end = op_call_end,
 	.clip_spool = op_clip_spool,
 	.clip_import = op_clip_import,
 	.clip_delete = op_clip_delete,
