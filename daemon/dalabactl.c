@@ -75,6 +75,16 @@ static const struct args_option alert_list_options[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct args_option live_options[] = {
+	{"zone", "NAME...", ZONE_HELP},
+	{"area", "CODE...", AREA_HELP},
+	{"title", "TITLE", "of the call"},
+	{"class", "CLASS", "live (the usual), notice or programme"},
+	{"rate", "HZ", "of raw frames, 8000 to 48000 (16000 otherwise)"},
+	{"quiet-confirmed", NULL, "it is meant to sound in quiet hours as well"},
+	{NULL, NULL, NULL},
+};
+
 static const struct args_option add_options[] = {
 	{"announcement", "ID", "what to say: an announcement that is there"},
 	{"clip", "FILE|ID", "what to say: a recording, or a clip that is there"},
@@ -135,6 +145,8 @@ static const struct command commands[] = {
 	 alert_list_options},
 	{"alert", "FILE|--text", "sound an emergency over everything, and print its id",
 	 dalabactl_alert, alert_options},
+	{"live", "", "speak what comes on standard input, as it comes", dalabactl_live,
+	 live_options},
 	{"schedule add", "", "plan an announcement and print the schedule's id",
 	 dalabactl_schedule_add, add_options},
 	{"schedule list", "", "the schedules", dalabactl_schedule_list, no_options},

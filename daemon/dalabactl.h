@@ -30,6 +30,7 @@ int dalabactl_stop(struct client *c, const struct args *args, struct error *err)
 int dalabactl_alert(struct client *c, const struct args *args, struct error *err);
 int dalabactl_alert_cancel(struct client *c, const struct args *args, struct error *err);
 int dalabactl_alert_list(struct client *c, const struct args *args, struct error *err);
+int dalabactl_live(struct client *c, const struct args *args, struct error *err);
 int dalabactl_schedule_add(struct client *c, const struct args *args, struct error *err);
 int dalabactl_schedule_list(struct client *c, const struct args *args, struct error *err);
 int dalabactl_schedule_remove(struct client *c, const struct args *args,

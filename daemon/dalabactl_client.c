@@ -279,6 +279,18 @@ int client_upload(struct client *c, const char *path, const char *name, struct r
 	return rc;
 }
 
+int client_send(struct client *c, const char *path, const void *bytes, size_t n,
+		struct reply *ret, struct error *err) {
+	AUTO(str_done) struct str answer = STR_INIT;
+	int rc = prepare(c, path, "Content-Type: application/octet-stream", &answer, err);
+	if (rc < 0) {
+		return rc;
+	}
+	curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, bytes);
+	curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)n);
+	return perform(c, &answer, ret, err);
+}
+
 /* Appends a page to items; sets *cursor to that of the next page, NULL at the end. */
 static int take_page(struct client *c, const struct reply *reply, json_t *items,
 		     char **cursor, struct error *err) {

@@ -40,6 +40,9 @@ int client_call(struct client *c, const char *method, const char *path,
 /* POSTs the bytes of a file. -ENOENT, -EACCES, ...: it cannot be read. */
 int client_upload(struct client *c, const char *path, const char *name, struct reply *ret,
 		  struct error *err);
+/* POSTs n bytes. */
+int client_send(struct client *c, const char *path, const void *bytes, size_t n,
+		struct reply *ret, struct error *err);
 /* GETs a list page by page until it ends or `max` items are there (0: no bound). path
  * may have a query. *ret is {"items": [...], "next": null, or where it was cut the
  * cursor}; the caller's (json_decref). */

@@ -1,10 +1,16 @@
 """Live calls, from the mouth to the horn: somebody speaks over the API in real time, and what the
 card played is looked for in what was said: how much later, and who made way for it."""
 
+import io
+import signal
+import subprocess
 import time
 
+import numpy as np
 import pytest
+import scipy.io.wavfile
 
+from rig import alsa, sound
 from rig.capture import Capture
 from rig.daemon import outcome
 from rig.speaker import Speaker
@@ -226,3 +232,82 @@ def test_a_piece_is_not_written(village):
     after = database.stat()
     assert (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     speaker.hang_up()
+
+
+def dalabactl_live(box, *args, stdin=subprocess.PIPE):
+    return subprocess.Popen(
+        [alsa.build_dir() / "dalabactl", "live", "--socket", str(box.socket), *args],
+        stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=box.env,
+    )  # fmt: skip
+
+
+def ended(process, data=None):
+    out, err = process.communicate(data, timeout=30)
+    return process.returncode, out.decode(), err.decode()
+
+
+def frames_of(x):
+    return np.round(x * 32767).astype("<i2")
+
+
+def wav_of(x, rate, channels=1):
+    file = io.BytesIO()
+    scipy.io.wavfile.write(file, rate, np.stack([frames_of(x)] * channels, axis=1) if channels > 1 else frames_of(x))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["raw", "wav"])
+def test_dalabactl_speaks_a_file(village, folder, kind):
+    """As long as it sounds, and no faster than that."""
+    rate = 24000
+    said = sound.noise(3, 17, high=1000, rate=rate)
+    path = folder / "said"
+    path.write_bytes(frames_of(said).tobytes() if kind == "raw" else wav_of(said, rate))
+    more = ["--rate", str(rate)] if kind == "raw" else []
+    with open(path, "rb") as file:
+        began = time.monotonic()
+        code, out, err = ended(dalabactl_live(village.box, "--zone", "left", *more, stdin=file))
+    assert (code, err) == (0, ""), err
+    assert time.monotonic() - began > 2.8
+    row = outcome(village.box.wait_run(int(out), 5), village.left)
+    assert row["outcome"] == "played" and 2900 < row["played_ms"] < 4000, row
+    village.box.close()
+    got = Capture(village.card.capture)
+    assert got.loudest(1) <= 1.5
+    spans = got.sounding(0)
+    assert spans[-1][1] - spans[0][0] > 2.8e9
+
+
+def test_dalabactl_is_interrupted(village):
+    """Hung up with Ctrl-C, at once and not three seconds later."""
+    process = dalabactl_live(village.box, "--zone", "left", "right", "--title", "clerk", "--class", "notice")
+    process.stdin.write(frames_of(sound.noise(0.5, 1, rate=16000)).tobytes())
+    process.stdin.flush()
+    run = village.box.wait_for(lambda: village.box.runs_of(), 10, "a run")[0]
+    assert (run["title"], run["class"], run["source"]) == ("clerk", "notice", "live")
+    village.box.wait_run(run["id"], states=("playing",))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    assert village.box.wait_run(run["id"], 2.5)["state"] == "played"
+
+
+def test_dalabactl_refuses(village):
+    village.api.patch(f"/zones/{village.right}", {"quiet": ALL_DAY})
+    silence = frames_of(np.zeros(3200)).tobytes()
+    for args, data, wanted, words in [
+        ([], silence, 2, "--zone"),
+        (["--zone", "left", "--rate", "7999"], silence, 2, "8000"),
+        (["--zone", "left"], b"", 1, "empty"),
+        (["--zone", "left"], wav_of(np.zeros(3200), 16000, channels=2), 1, "one channel"),
+        (["--zone", "left"], wav_of(np.zeros(3200), 96000), 1, "96000 Hz"),
+        (["--zone", "left"], wav_of(np.zeros(3200), 16000)[:30], 1, "head of a WAV file"),
+        (["--zone", "right"], silence, 1, "quiet"),
+    ]:
+        code, out, err = ended(dalabactl_live(village.box, *args), data)
+        assert code == wanted and words in err and not out, (args, code, out, err)
+    code, out, err = ended(dalabactl_live(village.box, "--zone", "left", "right"), silence)
+    assert code == 0 and "zone 'right' is skipped" in err, (code, err)
+    village.box.wait_run(int(out), 5)
+    code, out, err = ended(dalabactl_live(village.box, "--zone", "right", "--quiet-confirmed"), silence)
+    assert code == 0 and not err, (code, err)
+    assert outcome(village.box.wait_run(int(out), 5), village.right)["outcome"] == "played"
