@@ -145,6 +145,34 @@ void run_list_free(struct run *items, size_t n);
  * behind. Ascending by due_us, then id. */
 int store_run_open(struct store *s, struct run **ret, size_t *n, struct error *err);
 
+/* Deletes up to `limit` runs that have ended, were due before an instant and have no
+ * recording, the oldest first; how many. */
+int store_run_prune(struct store *s, int64_t before_us, int limit, struct error *err);
+
+/* One for a run and a zone (-EEXIST); -ENOENT where the run is gone. Sets its id. */
+int store_recording_add(struct store *s, struct recording *recording, struct error *err);
+int store_recording_get(struct store *s, int64_t id, struct recording *ret,
+			struct error *err);
+int store_recording_known(struct store *s, const char *file,
+			  struct error *err); /* 1 where one has that file, or 0 */
+int store_recording_delete(struct store *s, int64_t id, struct error *err);
+
+struct recording_filter {
+	int64_t run;    /* 0: any */
+	int64_t zone;   /* 0: any */
+	int64_t before; /* with an id below this, 0 from the newest */
+	int limit;      /* 1 to 1000 */
+};
+/* Newest first, by id. */
+int store_recording_list(struct store *s, const struct recording_filter *filter,
+			 struct recording **ret, size_t *n, struct error *err);
+/* Those that began before an instant (TIME_NONE: any), the oldest first. */
+int store_recording_oldest(struct store *s, int64_t before_us, int limit,
+			   struct recording **ret, size_t *n, struct error *err);
+void recording_list_free(struct recording *items, size_t n);
+/* Size of all together. */
+int store_recording_bytes(struct store *s, int64_t *ret_bytes, struct error *err);
+
 /* Inserts an alert under its id, or under the next one where that is 0. -EEXIST where it
  * is there. Clip and zones must be there, the zones resolved. */
 int store_alert_add(struct store *s, struct alert *alert, struct error *err);

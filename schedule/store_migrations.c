@@ -268,11 +268,30 @@ static const char version_2[] =
  * lose it. */
 static const char version_3[] = "ALTER TABLE zone ADD COLUMN amplifier TEXT;";
 
+/* What zones were sent. No foreign key: a recording goes when it is old, its run stays; a
+ * run goes when it is older still, and not before its recordings. file: below the folder
+ * of recordings. */
+static const char version_4[] =
+	"CREATE TABLE recording ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	run INTEGER NOT NULL,"
+	"	zone INTEGER NOT NULL,"
+	"	started_us INTEGER NOT NULL,"
+	"	duration_ms INTEGER NOT NULL CHECK (duration_ms >= 0),"
+	"	lost_ms INTEGER NOT NULL CHECK (lost_ms >= 0),"
+	"	size_bytes INTEGER NOT NULL CHECK (size_bytes >= 0),"
+	"	file TEXT NOT NULL UNIQUE,"
+	"	UNIQUE (run, zone)"
+	") STRICT;"
+	"CREATE INDEX recording_zone ON recording (zone, id);"
+	"CREATE INDEX recording_started ON recording (started_us, id);";
+
 const char *const *store_migrations(void) {
 	static const char *const all[] = {
 		version_1,
 		version_2,
 		version_3,
+		version_4,
 		NULL,
 	};
 	return all;

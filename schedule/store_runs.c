@@ -57,6 +57,7 @@ static int load_zone(struct query *q, void *ret, struct error *err) {
 	zone->started_us = query_time(q);
 	zone->late_ms = query_int(q);
 	zone->played_ms = query_int(q);
+	zone->recording = query_int(q);
 	int rc = query_fault(q, err);
 	if (rc < 0) {
 		free(zone->zone_name);
@@ -76,9 +77,11 @@ static const struct row_type run_zones = {sizeof(struct run_zone), load_zone,
 
 static int load_zones(struct store *s, struct run *run, struct error *err) {
 	AUTO(query_done)
-	struct query q = query_new(s, "SELECT zone, zone_name, outcome, reason,"
-				      " started_us, late_ms, played_ms FROM run_zone"
-				      " WHERE run = ? ORDER BY zone");
+	struct query q = query_new(s, "SELECT z.zone, z.zone_name, z.outcome, z.reason,"
+				      " z.started_us, z.late_ms, z.played_ms, r.id"
+				      " FROM run_zone z LEFT JOIN recording r"
+				      " ON r.run = z.run AND r.zone = z.zone"
+				      " WHERE z.run = ? ORDER BY z.zone");
 	query_bind_int(&q, run->id);
 	void *items = NULL;
 	int rc = query_all(&q, &run_zones, &items, &run->n_zones, err);

@@ -210,6 +210,11 @@ void run_done(struct run *run) {
 	*run = (struct run){0};
 }
 
+void recording_done(struct recording *recording) {
+	free(recording->file);
+	*recording = (struct recording){0};
+}
+
 enum outcome run_state(const struct run_zone *zones, size_t n) {
 	static const enum outcome order[] = {
 		OUTCOME_PLAYING,   OUTCOME_PAUSED,  OUTCOME_PLANNED,

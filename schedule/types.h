@@ -223,6 +223,7 @@ struct run_zone {
 	int64_t started_us; /* first sample at the sink, TIME_NONE */
 	int64_t late_ms;    /* started - due; 0 before */
 	int64_t played_ms;  /* how long it sounded, what was heard twice counted twice */
+	int64_t recording;  /* of what it was sent; 0: none. The store's, not written */
 };
 
 struct run {
@@ -253,6 +254,20 @@ DEFINE_AUTO_DONE(struct run, run_done)
  * cancelled, skipped, played that any zone has. Without zones nothing sounded: skipped.
  */
 enum outcome run_state(const struct run_zone *zones, size_t n);
+
+/* What one run sent to one zone, as it was kept. */
+struct recording {
+	int64_t id;
+	int64_t run;
+	int64_t zone;
+	int64_t started_us; /* first sample at the sink */
+	int64_t duration_ms;
+	int64_t lost_ms; /* of it silence, where the disk was too slow */
+	int64_t size_bytes;
+	char *file; /* below the folder of recordings */
+};
+void recording_done(struct recording *recording);
+DEFINE_AUTO_DONE(struct recording, recording_done)
 
 #define ALERT_GAP_DEFAULT (-1) /* repeat_every_s: a fixed gap behind each sounding */
 

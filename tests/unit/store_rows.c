@@ -197,3 +197,18 @@ int claim_sounding(struct store *s, int64_t alert, int64_t zone, int64_t *id,
 		   struct error *err) {
 	return claim(s, 0, alert, NOON_US, zone, id, err);
 }
+
+int add_recording(struct store *s, int64_t run, int64_t zone, int64_t started_us,
+		  struct error *err) {
+	char file[100];
+	snprintf(file, sizeof(file), "2026/11/%lld-%lld.opus", (long long)started_us,
+		 (long long)zone);
+	struct recording recording = {.run = run,
+				      .zone = zone,
+				      .started_us = started_us,
+				      .duration_ms = 1500,
+				      .lost_ms = 20,
+				      .size_bytes = 6000,
+				      .file = file};
+	return store_recording_add(s, &recording, err);
+}

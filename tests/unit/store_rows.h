@@ -59,6 +59,9 @@ int add_schedule(struct store *s, int64_t announcement, int64_t zone, int64_t *i
 		 struct error *err);
 /* An alert in one zone and one area, with the clip, or a text where number is 0. */
 int add_alert(struct store *s, int number, int64_t zone, int64_t *id, struct error *err);
+/* What a run sent to a zone: 1500 ms, 6000 bytes. */
+int add_recording(struct store *s, int64_t run, int64_t zone, int64_t started_us,
+		  struct error *err);
 /* A run that is a sounding of an alert. */
 int claim_sounding(struct store *s, int64_t alert, int64_t zone, int64_t *id,
 		   struct error *err);

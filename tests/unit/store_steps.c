@@ -148,6 +148,28 @@ static int step_cancel(struct store *s, struct error *err) {
 	return rc;
 }
 
+static int read_recordings(struct store *s, struct error *err) {
+	struct recording_filter any = {0, 0, 0, 1000};
+	struct recording_filter of_zone = {2, 2, 9, 1000};
+	struct recording *items = NULL;
+	int64_t bytes = 0;
+	size_t n = 0;
+	int rc = store_recording_list(s, &any, &items, &n, err);
+	if (rc == 0) {
+		recording_list_free(items, n);
+		rc = store_recording_list(s, &of_zone, &items, &n, err);
+	}
+	if (rc == 0) {
+		recording_list_free(items, n);
+		rc = store_recording_oldest(s, NOON_US, 1000, &items, &n, err);
+	}
+	if (rc == 0) {
+		recording_list_free(items, n);
+		rc = store_recording_bytes(s, &bytes, err);
+	}
+	return rc;
+}
+
 static int step_clip(struct store *s, int number, struct error *err) {
 	int rc = add_clip(s, number, err);
 	return rc < 0 ? rc : 0;
@@ -203,6 +225,12 @@ int store_step(struct store *s, int i, struct error *err) {
 	case 18:
 		return step_cancel(s, err);
 	case 19:
+		return add_recording(s, 1, 1, NOON_US + MINUTE_US, err);
+	case 20:
+		return add_recording(s, 2, 2, NOON_US + 2 * MINUTE_US, err);
+	case 21:
+		return store_recording_delete(s, 1, err);
+	case 22:
 		return store_schedule_delete(s, 1, err);
 	default:
 		return store_answer_sweep(s, NOON_US + 2 * MINUTE_US, err);
@@ -294,6 +322,9 @@ int store_read_all(struct store *s, struct error *err) {
 	rc = read_runs(s, err);
 	if (rc == 0) {
 		rc = read_alerts(s, err);
+	}
+	if (rc == 0) {
+		rc = read_recordings(s, err);
 	}
 	return rc < 0 ? rc : read_facts(s, err);
 }

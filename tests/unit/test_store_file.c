@@ -346,31 +346,41 @@ static void a_migration_that_fails_changes_nothing(void **state) {
 	}
 }
 
-/* A box of the first release has no alerts; its runs stay as they were. */
-static void form_one_learns_of_alerts(void **state) {
+/* A box of an earlier release has no alerts or no recordings; its runs stay as they were.
+ */
+static void an_older_form_learns_what_is_new(void **state) {
 	(void)state;
-	const char *const first[] = {store_migrations()[0], NULL};
-	struct store *s = NULL;
-	unlink(path);
-	assert_ok(store_open_with(path, first, &s, &err));
-	assert_int_equal(
-		sqlite3_exec(s->db,
-			     "INSERT INTO run (source, title, repeat, gap_ms, resume,"
-			     " class, due_us, created_us, state) VALUES ('push', 'old',"
-			     " 1, 0, 'drop', 'notice', 1, 1, 'played')",
-			     NULL, NULL, NULL),
-		SQLITE_OK);
-	store_close(s);
-	s = NULL;
-	assert_ok(store_open(path, &s, &err));
-	AUTO(run_done) struct run run = {0};
-	assert_ok(store_run_get(s, 1, &run, &err));
-	assert_string_equal(run.title, "old");
-	assert_int_equal(run.alert, 0);
-	int64_t last = -1;
-	assert_ok(store_alert_last(s, &last, &err));
-	assert_int_equal(last, 0);
-	store_close(s);
+	for (size_t form = 1; store_migrations()[form] != NULL; form++) {
+		const char *old[8] = {NULL};
+		struct store *s = NULL;
+		memcpy(old, store_migrations(), form * sizeof(*old));
+		unlink(path);
+		assert_ok(store_open_with(path, old, &s, &err));
+		assert_int_equal(
+			sqlite3_exec(
+				s->db,
+				"INSERT INTO run (source, title, repeat, gap_ms, resume,"
+				" class, due_us, created_us, state) VALUES ('push',"
+				" 'old', 1, 0, 'drop', 'notice', 1, 1, 'played');"
+				"INSERT INTO run_zone VALUES (1, 3, 'hill', 'played',"
+				" NULL, 5, 0, 700)",
+				NULL, NULL, NULL),
+			SQLITE_OK);
+		store_close(s);
+		s = NULL;
+		assert_ok(store_open(path, &s, &err));
+		AUTO(run_done) struct run run = {0};
+		assert_ok(store_run_get(s, 1, &run, &err));
+		assert_string_equal(run.title, "old");
+		assert_int_equal(run.alert, 0);
+		assert_int_equal(run.zones[0].played_ms, 700);
+		assert_int_equal(run.zones[0].recording, 0);
+		int64_t last = -1;
+		assert_ok(store_alert_last(s, &last, &err));
+		assert_int_equal(last, 0);
+		assert_ok(add_recording(s, 1, 3, 5, &err));
+		store_close(s);
+	}
 }
 
 /* Its zones have no amplifier. */
@@ -546,8 +556,8 @@ int main(void) {
 		TEST(a_place_that_cannot_be_opened_is_told),
 		TEST(a_migration_keeps_what_there_is),
 		TEST(a_migration_that_fails_changes_nothing),
-		TEST(form_one_learns_of_alerts),
 		TEST(form_two_keeps_its_zones),
+		TEST(an_older_form_learns_what_is_new),
 		TEST(garbage_is_refused),
 		TEST(a_file_cut_short_is_told),
 		TEST(flipped_bytes_never_crash),
