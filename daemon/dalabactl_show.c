@@ -130,7 +130,7 @@ int dalabactl_zones(struct client *c, const struct args *args, struct error *err
 		return dalabactl_print_json(list, err);
 	}
 	AUTO(table_done) struct table t;
-	table_init(&t, "ID|ZONE|OUTPUT|CHANNELS|AREA|GAIN|QUIET|AMPLIFIER");
+	table_init(&t, "ID|ZONE|OUTPUT|CHANNELS|AREA|GAIN|QUIET|PASS|AMPLIFIER");
 	size_t i;
 	json_t *zone;
 	json_array_foreach(json_object_get(list, "items"), i, zone) {
@@ -142,6 +142,7 @@ int dalabactl_zones(struct client *c, const struct args *args, struct error *err
 		table_cellf(&t, "%g dB",
 			    json_number_value(json_object_get(zone, "gain_db")));
 		cell_quiet(&t, json_object_get(zone, "quiet"));
+		table_cellf(&t, "%lld", (long long)json_number(zone, "pass"));
 		cell_id_or_text(&t, json_object_get(zone, "amplifier"));
 	}
 	return table_print(&t, err);

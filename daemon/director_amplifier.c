@@ -15,7 +15,8 @@
 static int64_t needed_from_ns(const struct director *d, const struct live_run *live,
 			      size_t i, const struct live_zone *lz) {
 	enum stage stage = live->zones[i].stage;
-	bool ahead = stage == STAGE_PLANNED && live->handed && director_may(d, live);
+	bool ahead = stage == STAGE_PLANNED && live->handed && director_may(d, live) &&
+		     director_pass_first(live, i);
 	if (stage != STAGE_HANDED && stage != STAGE_PLAYING && !ahead) {
 		return INT64_MAX;
 	}

@@ -4,8 +4,8 @@
  * zone; director_pause.c: what is interrupted or ducked, comes back, and how that is
  * told; director_alert.c: what an emergency may that others may not; director_call.c:
  * live calls; director_zones.c: the zones and outputs as they are set up;
- * director_amplifier.c: when their amplifiers are needed; director_content.c: words and
- * clips into a job. */
+ * director_amplifier.c: when their amplifiers are needed; director_pass.c: zones that
+ * sound one after the other; director_content.c: words and clips into a job. */
 #pragma once
 
 #include "director.h"
@@ -70,6 +70,7 @@ struct live_zone_run {
 	bool soft;        /* the engine plays it ducked */
 	int64_t from_ms;  /* place at which it begins, or will come back */
 	int64_t heard_ms; /* how long it sounded before that */
+	int pass;         /* from 0, in the order in which they sound */
 	struct disturbed paused;
 	struct disturbed ducked;
 };
@@ -89,6 +90,8 @@ struct live_run {
 				    waited */
 	int64_t deadline_us;     /* waits no longer than this */
 	enum conflict conflict;
+	int pass_over;         /* of the zone that sounded last and does no more */
+	int64_t pass_over_ns;  /* and since when; 0: none */
 	struct jitter *jitter; /* of a live call, a reference; NULL */
 	bool quiet_confirmed;
 	bool hung_up;
@@ -206,6 +209,8 @@ struct live_run *director_next_waiting(const struct director *d, int64_t zone,
 				       const struct live_run *last, size_t *ret_i);
 /* Ends what has waited too long, has expired, or would sound in quiet hours. */
 void director_sweep(struct director *d);
+/* Waits or is paused in zone i, and the zone could be its own now. */
+bool director_could_have(const struct director *d, const struct live_run *live, size_t i);
 /* What zone i of it asks for, or has. */
 struct contender director_contender(const struct live_run *live, size_t i);
 
@@ -261,6 +266,22 @@ bool director_zone_quiet(const struct director *d, const struct zone *zone, int6
 			 char *reason, size_t size);
 void director_zone_apply(struct director *d, const struct live_zone *lz);
 void director_output_fault(struct director *d, int64_t output, const char *text);
+
+/* director_pass.c */
+/* Says in zones of a later pass, not claimed yet, which it is. */
+void director_pass_note(const struct director *d, struct run *run);
+/* Settles the passes of a run as its zones are set up now. */
+void director_pass_take(const struct director *d, struct live_run *live);
+/* No zone of a lower pass is still to come, or sounds. */
+bool director_pass_first(const struct live_run *live, size_t i);
+/* As far as the other passes are concerned it may sound in zone i now. */
+bool director_pass_may(const struct director *d, const struct live_run *live, size_t i);
+/* Just before it leaves zone i. */
+void director_pass_over(struct live_run *live, size_t i);
+/* Until when it may wait in zone i: its patience, and as long as the others sounded. */
+int64_t director_pass_deadline_us(const struct live_run *live, size_t i);
+/* When a pause between passes ends that somebody waits for; INT64_MAX. */
+int64_t director_pass_next_us(const struct live_run *live);
 
 /* director_amplifier.c */
 /* Tells every amplifier from when on it is needed, as things are now. */

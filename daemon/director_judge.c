@@ -118,6 +118,13 @@ static enum verdict verdict_of(const struct live_zone *lz, const struct live_run
 	return verdict;
 }
 
+bool director_could_have(const struct director *d, const struct live_run *live,
+			 size_t i) {
+	struct live_run *holder = NULL;
+	const struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
+	return lz != NULL && verdict_of(lz, live, i, &holder) != VERDICT_WAIT;
+}
+
 /* Whether it sounds in zone i from now on; then it is handed. */
 static void judge_zone(struct director *d, struct live_run *live, size_t i,
 		       int64_t now_us) {
@@ -125,6 +132,11 @@ static void judge_zone(struct director *d, struct live_run *live, size_t i,
 	if ((lzr->stage != STAGE_PLANNED && lzr->stage != STAGE_WAITING &&
 	     lzr->stage != STAGE_PAUSED) ||
 	    barred(d, live, i, now_us)) {
+		return;
+	}
+	if (!director_pass_may(d, live, i)) {
+		director_withdraw(d, live, i);
+		lzr->stage = lzr->stage == STAGE_PLANNED ? STAGE_WAITING : lzr->stage;
 		return;
 	}
 	struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
@@ -190,8 +202,12 @@ static void submit_won(struct director *d, struct live_run *live) {
 void director_judge(struct director *d, struct live_run *live) {
 	int64_t now_us = director_now(d);
 	live->judged = true;
-	for (size_t i = 0; i < live->run.n_zones; i++) {
-		judge_zone(d, live, i, now_us);
+	for (int pass = 0; pass <= ZONE_PASS_MAX; pass++) {
+		for (size_t i = 0; i < live->run.n_zones; i++) {
+			if (live->zones[i].pass == pass) {
+				judge_zone(d, live, i, now_us);
+			}
+		}
 	}
 	submit_won(d, live);
 }
@@ -268,7 +284,7 @@ static void sweep_zone(struct director *d, struct live_run *live, size_t i,
 		       int64_t now_us) {
 	char reason[256];
 	enum stage stage = live->zones[i].stage;
-	if (stage == STAGE_WAITING && now_us > live->deadline_us) {
+	if (stage == STAGE_WAITING && now_us > director_pass_deadline_us(live, i)) {
 		const struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
 		const char *who =
 			lz != NULL && lz->holder != NULL ? lz->holder->run.title : NULL;

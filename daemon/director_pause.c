@@ -175,6 +175,7 @@ void director_interrupted(struct director *d, struct live_run *live, size_t i,
 		int64_t back_ms = event->place_ms - BACK_MS;
 		bool resumes = live->run.resume == RESUME_RESUME;
 		lzr->from_ms = resumes && back_ms > 0 ? back_ms : 0;
+		director_pass_over(live, i);
 	}
 	lzr->stage = STAGE_PAUSED;
 	if (live->run.resume == RESUME_DROP || live->hung_up) {

@@ -3,6 +3,7 @@
  * record is written. */
 #include "director_internal.h"
 
+#include "base/str.h"
 #include "log.h"
 
 #define RECORD_AGAIN_NS 1000000000LL
@@ -40,8 +41,12 @@ static int write_end(struct director *d, const struct live_run *live, size_t i,
 static int write_turn(struct director *d, const struct live_run *live, size_t i,
 		      struct error *err) {
 	const struct run_zone *rz = &live->run.zones[i];
+	char told[REASON_SIZE];
 	char story[REASON_SIZE];
-	director_story(live, i, story, sizeof(story));
+	const char *note = rz->reason != NULL ? rz->reason : "";
+	director_story(live, i, told, sizeof(told));
+	str_format(story, sizeof(story), "%s%s%s", note, note[0] != '\0' ? "; " : "",
+		   told);
 	return store_run_turn(d->config.store, live->run.id, rz->zone, rz->outcome, story,
 			      rz->played_ms, err);
 }

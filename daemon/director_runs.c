@@ -120,6 +120,7 @@ int director_admit(struct director *d, struct run *run, const struct schedule *s
 		return error_set(err, ENOMEM, "no memory for a run");
 	}
 	set_patience(live, schedule);
+	director_pass_take(d, live);
 	insert_by_due(d, live);
 	*ret = live;
 	return 0;
@@ -149,6 +150,7 @@ int director_run_zones(struct director *d, struct run *run, const struct ids *zo
 			rz->reason = strdup(reason);
 		}
 	}
+	director_pass_note(d, run);
 	return 0;
 }
 
@@ -300,6 +302,7 @@ void director_reopen(struct director *d, struct run *run) {
 		       store_schedule_get(d->config.store, live->run.schedule, &schedule,
 					  &err) >= 0;
 	set_patience(live, planned ? &schedule : NULL);
+	director_pass_take(d, live);
 	live->written = true;
 	insert_by_due(d, live);
 }
@@ -321,6 +324,13 @@ int64_t live_run_played_ms(const struct live_run *live, size_t i) {
 	return lzr->heard_ms + (played_ns > 0 ? played_ns / 1000000 : 0);
 }
 
+/* Goes to the engine with the next job of this stage. Ahead of its time that is the first
+ * pass alone. */
+static bool goes(const struct live_run *live, size_t i, enum stage stage) {
+	return live->zones[i].stage == stage && live->zones[i].job == 0 &&
+	       (stage != STAGE_PLANNED || director_pass_first(live, i));
+}
+
 /* Puts the zones into the job that begin where its first does: horns that were
  * interrupted together come back together, whatever each had reached. */
 static void fill_zones(const struct director *d, struct live_run *live, enum stage stage,
@@ -329,7 +339,7 @@ static void fill_zones(const struct director *d, struct live_run *live, enum sta
 	job->n_zones = 0;
 	for (size_t i = 0; i < live->run.n_zones; i++) {
 		struct live_zone_run *lzr = &live->zones[i];
-		if (lzr->stage != stage || lzr->job != 0) {
+		if (!goes(live, i, stage)) {
 			continue;
 		}
 		place_ms = place_ms < 0 ? lzr->from_ms : place_ms;
@@ -350,7 +360,7 @@ static void fill_zones(const struct director *d, struct live_run *live, enum sta
 
 static bool has_unsubmitted(const struct live_run *live, enum stage stage) {
 	for (size_t i = 0; i < live->run.n_zones; i++) {
-		if (live->zones[i].stage == stage && live->zones[i].job == 0) {
+		if (goes(live, i, stage)) {
 			return true;
 		}
 	}
@@ -492,6 +502,7 @@ void director_zone_end(struct director *d, struct live_run *live, size_t i,
 		return;
 	}
 	set_reason(d, live, i, reason);
+	director_pass_over(live, i);
 	lzr->stage = STAGE_ENDED;
 	lzr->job = 0;
 	rz->outcome = outcome;

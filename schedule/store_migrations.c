@@ -286,13 +286,13 @@ static const char version_4[] =
 	"CREATE INDEX recording_zone ON recording (zone, id);"
 	"CREATE INDEX recording_started ON recording (started_us, id);";
 
+/* One after the other, so that the echoes of neighbouring horns do not meet. */
+static const char version_5[] = "ALTER TABLE zone ADD COLUMN pass INTEGER NOT NULL"
+				" DEFAULT 0 CHECK (pass BETWEEN 0 AND 9);";
+
 const char *const *store_migrations(void) {
 	static const char *const all[] = {
-		version_1,
-		version_2,
-		version_3,
-		version_4,
-		NULL,
+		version_1, version_2, version_3, version_4, version_5, NULL,
 	};
 	return all;
 }

@@ -5,7 +5,7 @@
 
 #define COLUMNS                                                                          \
 	"SELECT id, name, output, area, gain_db, max_gain_db, lead_ms,"                  \
-	" amplifier FROM zone"
+	" amplifier, pass FROM zone"
 
 static int load(struct query *q, void *ret, struct error *err) {
 	struct zone *zone = ret;
@@ -17,6 +17,7 @@ static int load(struct query *q, void *ret, struct error *err) {
 	zone->max_gain_db = query_real(q);
 	zone->lead_ms = (int)query_int(q);
 	zone->amplifier = query_text(q);
+	zone->pass = (int)query_int(q);
 	int rc = query_fault(q, err);
 	if (rc < 0) {
 		zone_done(zone);
@@ -175,6 +176,9 @@ static int check_zone(const struct zone *zone, struct error *err) {
 	if (rc == 0) {
 		rc = check_text("zone", "amplifier", zone->amplifier, REMARK_LIMITS, err);
 	}
+	if (rc == 0) {
+		rc = check_int("zone", "pass", zone->pass, 0, ZONE_PASS_MAX, err);
+	}
 	return rc < 0 ? rc : check_int("zone", "lead_ms", zone->lead_ms, 0, 10000, err);
 }
 
@@ -265,10 +269,12 @@ static int write_row(struct store *s, const struct zone *zone, int64_t *id,
 	AUTO(query_done)
 	struct query q = query_new(
 		s, *id == 0 ? "INSERT INTO zone (name, output, area, gain_db,"
-			      " max_gain_db, lead_ms, amplifier)"
-			      " VALUES (?, ?, ?, ?, ?, ?, ?)"
+			      " max_gain_db, lead_ms, amplifier,"
+			      " pass)"
+			      " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 			    : "UPDATE zone SET name = ?, output = ?, area = ?,"
-			      " gain_db = ?, max_gain_db = ?, lead_ms = ?, amplifier = ?"
+			      " gain_db = ?, max_gain_db = ?, lead_ms = ?, amplifier = ?,"
+			      " pass = ?"
 			      " WHERE id = ?");
 	query_bind_text(&q, zone->name);
 	query_bind_int(&q, zone->output);
@@ -277,6 +283,7 @@ static int write_row(struct store *s, const struct zone *zone, int64_t *id,
 	query_bind_real(&q, zone->max_gain_db);
 	query_bind_int(&q, zone->lead_ms);
 	query_bind_text(&q, zone->amplifier);
+	query_bind_int(&q, zone->pass);
 	if (*id == 0) {
 		return query_insert(&q, id, err);
 	}

@@ -16,6 +16,7 @@
 #define CLIP_ID_SIZE 65 /* 64 hex digits and NUL */
 #define OUTPUT_CHANNELS_MAX 32
 #define ZONE_QUIET_MAX 8
+#define ZONE_PASS_MAX 9
 #define TIME_NONE INT64_MIN /* no time: open validity, not started */
 
 /* Ascending rank; notice and programme rank alike (DESIGN: Words). */
@@ -142,6 +143,7 @@ struct zone {
 	struct quiet_span quiet[ZONE_QUIET_MAX];
 	size_t n_quiet;
 	int lead_ms; /* silence before the sound while the amplifier wakes, 0 to 10000 */
+	int pass; /* 0 to ZONE_PASS_MAX: lower ones first where a run is said in passes */
 	char *amplifier; /* its name in the configuration, NULL for none */
 };
 void zone_done(struct zone *zone);
@@ -219,7 +221,8 @@ struct run_zone {
 	int64_t zone;
 	char *zone_name; /* as it was when the run was made */
 	enum outcome outcome;
-	char *reason;       /* a sentence for a clerk, NULL where played undisturbed */
+	char *reason;       /* a sentence for a clerk, NULL where played undisturbed and
+			       at once */
 	int64_t started_us; /* first sample at the sink, TIME_NONE */
 	int64_t late_ms;    /* started - due; 0 before */
 	int64_t played_ms;  /* how long it sounded, what was heard twice counted twice */

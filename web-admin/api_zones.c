@@ -1,5 +1,5 @@
 /* api_zones.c - zones: {name, output, channels, area, gain_db, max_gain_db, quiet,
- * lead_ms, amplifier}, and the chime that says which horn it is. */
+ * lead_ms, amplifier, pass}, and the chime that says which horn it is. */
 #include "api_areas.h"
 #include "fields.h"
 #include "list.h"
@@ -38,13 +38,13 @@ static json_t *render_zone(struct request *r, const struct zone *zone) {
 	if (zone->area != 0) {
 		store_area_get(request_config(r)->store, zone->area, &area, &err);
 	}
-	return json_pack("{s:I, s:s, s:I, s:o, s:o, s:s?, s:f, s:f, s:o, s:i, s:s?}",
+	return json_pack("{s:I, s:s, s:I, s:o, s:o, s:s?, s:f, s:f, s:o, s:i, s:s?, s:i}",
 			 "id", (json_int_t)zone->id, "name", zone->name, "output",
 			 (json_int_t)zone->output, "channels", channels, "area",
 			 zone->area != 0 ? json_integer(zone->area) : json_null(),
 			 "area_code", area.code, "gain_db", zone->gain_db, "max_gain_db",
 			 zone->max_gain_db, "quiet", quiet, "lead_ms", zone->lead_ms,
-			 "amplifier", zone->amplifier);
+			 "amplifier", zone->amplifier, "pass", zone->pass);
 }
 
 static void get_zones(struct request *r) {
@@ -197,10 +197,11 @@ static int read_amplifier(struct request *r, struct zone *zone, struct error *er
 static int read_zone(struct request *r, enum need need, struct zone *zone,
 		     struct error *err) {
 	static const char *const names[] = {
-		"name",        "output", "channels", "area",      "gain_db",
-		"max_gain_db", "quiet",  "lead_ms",  "amplifier", NULL};
+		"name",  "output",  "channels",  "area", "gain_db", "max_gain_db",
+		"quiet", "lead_ms", "amplifier", "pass", NULL};
 	const json_t *body = request_body(r);
 	int64_t lead_ms = zone->lead_ms;
+	int64_t pass = zone->pass;
 	int rc = fields_known(body, names, err);
 	if (rc >= 0) {
 		rc = field_text(body, "name", need, 1, NAME_MAX_CHARS, &zone->name, err);
@@ -226,7 +227,11 @@ static int read_zone(struct request *r, enum need need, struct zone *zone,
 	if (rc >= 0) {
 		rc = read_amplifier(r, zone, err);
 	}
+	if (rc >= 0) {
+		rc = field_int(body, "pass", OPTIONAL, 0, ZONE_PASS_MAX, &pass, err);
+	}
 	zone->lead_ms = (int)lead_ms;
+	zone->pass = (int)pass;
 	return rc;
 }
 

@@ -48,7 +48,7 @@ class House:
                          "channels": 2},
             "/zones": {"name": f"zone {n}", "output": self.output, "channels": [2 + n % 2],
                        "area": self.village, "gain_db": -3.5, "max_gain_db": 3,
-                       "quiet": [{"from": "22:00", "to": "06:00"}], "lead_ms": 250, "amplifier": "hall"},
+                       "quiet": [{"from": "22:00", "to": "06:00"}], "lead_ms": 250, "amplifier": "hall", "pass": 2},
             "/announcements": {"title": f"title {n}", "parts": [{"chime": "two-tone"}, {"clip": self.clip},
                                {"text": "开会了"}, {"silence_ms": 20}], "repeat": 2, "gap_ms": 500,
                                "catalogue": "2.1", "resume": "restart",
@@ -107,7 +107,7 @@ CHANGES = {
     "/outputs": {"name": "Renamed", "rate": 44100, "channels": 6},
     "/zones": {"name": "Renamed", "channels": [3, 2], "area": None, "gain_db": 2, "max_gain_db": 9.5,
                "quiet": [{"from": "12:00", "to": "24:00"}, {"from": "01:02", "to": "01:02"}],
-               "lead_ms": 0, "amplifier": None},
+               "lead_ms": 0, "amplifier": None, "pass": 9},
     "/announcements": {"title": "Renamed", "parts": [{"silence_ms": 1}], "repeat": 1, "gap_ms": 0,
                        "catalogue": None, "resume": "resume", "expires": None},
     "/schedules": {"areas": [], "rule": "at 2098-12-01 08:00:30", "from": None, "until": None,
@@ -160,6 +160,7 @@ BAD = {
                    [{"from": "22:00", "to": "06:00", "x": 1}], ["22:00"], "22:00", [None],
                    [{"from": "00:00", "to": "01:00"}] * 9, {"from": "22:00", "to": "06:00"}]),
         ("lead_ms", [-1, 10001, 0.5, "0"]),
+        ("pass", [-1, 10, 0.5, "1"]),
         ("amplifier", ["", "tower", "/bin/sh", "x" * 33, 1, ["hall"]]),
     ],
     "/announcements": [
@@ -353,8 +354,8 @@ def test_what_is_usual(house):
     assert api.patch(f"/outputs/{output['id']}", {"rate": None})["rate"] == 8000
     assert api.patch(f"/outputs/{output['id']}", {"rate": 0})["rate"] == 0
     zone = api.post("/zones", {"name": "x", "output": output["id"], "channels": [0]})
-    assert {k: zone[k] for k in ("area", "area_code", "gain_db", "quiet", "lead_ms", "amplifier")} == {
-        "area": None, "area_code": None, "gain_db": 0, "quiet": [], "lead_ms": 0, "amplifier": None}  # fmt: skip
+    usual = {"area": None, "area_code": None, "gain_db": 0, "quiet": [], "lead_ms": 0, "amplifier": None, "pass": 0}
+    assert {k: zone[k] for k in usual} == usual
     said = api.post("/announcements", {"title": "x", "parts": [{"text": "x"}]})
     assert {k: said[k] for k in ("repeat", "gap_ms", "catalogue", "resume", "expires", "author")} == {
         "repeat": 1, "gap_ms": 0, "catalogue": None, "resume": "drop", "expires": None, "author": "root"}  # fmt: skip

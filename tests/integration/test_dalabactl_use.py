@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DALABACTL = ROOT / os.environ.get("DALABA_BUILD", "build") / "dalabactl"
 CLIP = "c" * 64
 ZONES = [{"id": 1, "name": "东村", "output": 1, "channels": [0], "area": "360925100201", "gain_db": -3.5,
-          "quiet": [{"from": "22:00", "to": "06:00"}], "amplifier": "tower"},
+          "quiet": [{"from": "22:00", "to": "06:00"}], "pass": 2, "amplifier": "tower"},
          {"id": 2, "name": "Hall", "output": 1, "channels": [1], "area": None, "gain_db": 0, "quiet": []},
          {"id": 3, "name": "1", "output": 2, "channels": [0, 1], "area": None, "gain_db": 0, "quiet": []}]
 
@@ -268,8 +268,8 @@ def test_a_run_without_a_zone_is_shown(box):
 def test_zones_as_a_table(box):
     head, east, hall, _ = ctl("zones", socket=box.socket).stdout.splitlines()
     assert columns_before(head, "GAIN") == columns_before(east, "-3.5") == columns_before(hall, "0 dB")
-    assert east.split() == ["1", "东村", "1", "0", "360925100201", "-3.5", "dB", "22:00-06:00", "tower"]
-    assert hall.split()[-1] == "-"
+    assert east.split() == ["1", "东村", "1", "0", "360925100201", "-3.5", "dB", "22:00-06:00", "2", "tower"]
+    assert hall.split()[-2:] == ["0", "-"]
 
 
 def test_a_name_cannot_write_on_the_terminal(box):

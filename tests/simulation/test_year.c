@@ -152,8 +152,12 @@ static void push_something(struct village *v) {
 	int64_t zone = v->zones[random_below(3)];
 	for (int n = random_below(4); n >= 0; n--) {
 		int64_t announcement = v->announcements[random_below(LENGTH(kinds))];
-		fake_box_push(&v->box, announcement, zone,
-			      classes[random_below(LENGTH(classes))], NULL);
+		enum run_class class = classes[random_below(LENGTH(classes))];
+		if (random_below(4) == 0) {
+			fake_box_push_to(&v->box, announcement, v->zones, 3, class, NULL);
+		} else {
+			fake_box_push(&v->box, announcement, zone, class, NULL);
+		}
 		fake_box_pass(&v->box, random_below(200) * SECOND / 10);
 	}
 }
@@ -400,6 +404,8 @@ static void nothing_twice_and_nothing_silently_missed(void **state) {
 	v.zones[0] = fake_box_zone(&v.box, "east", "22:00-06:00");
 	v.zones[1] = fake_box_zone(&v.box, "school", "12:00-14:00");
 	v.zones[2] = fake_box_zone(&v.box, "yard", NULL);
+	fake_box_set_pass(&v.box, v.zones[1], 2);
+	fake_box_set_pass(&v.box, v.zones[2], 1);
 	for (size_t k = 0; k < LENGTH(kinds); k++) {
 		v.announcements[k] =
 			fake_box_resuming(&v.box, kinds[k].rule, kinds[k].length_ms,

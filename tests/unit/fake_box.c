@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#define PART_MAX_MS 600000
+
 static struct fake_box *the_box;
 
 /* ------------------------------------------------------------------------------ clock */
@@ -429,6 +431,15 @@ void fake_box_zones(struct fake_box *box, int64_t *ret, size_t n) {
 	}
 }
 
+void fake_box_set_pass(struct fake_box *box, int64_t id, int pass) {
+	struct error err = {0};
+	AUTO(zone_done) struct zone zone = {0};
+	assert_int_equal(store_zone_get(box->store, id, &zone, &err), 0);
+	zone.pass = pass;
+	assert_int_equal(store_zone_put(box->store, &zone, &err), 0);
+	director_zone_changed(box->director, id);
+}
+
 static int64_t announcement_put(struct fake_box *box, struct announcement *a) {
 	struct error err = {0};
 	a->created_us = a->changed_us = box->now_us;
@@ -451,10 +462,12 @@ int64_t fake_box_resuming(struct fake_box *box, const char *title, int64_t lengt
 	struct announcement a = {
 		.expires_us = expires_us, .resume = resume, .content.repeat = 1};
 	a.title = strdup(title);
-	if (length_ms > 0) {
-		content_add(&a.content, PART_SILENCE, NULL, NULL, length_ms);
-	} else {
+	if (length_ms <= 0) {
 		content_add(&a.content, PART_TEXT, "请注意", NULL, 0);
+	}
+	for (; length_ms > 0; length_ms -= PART_MAX_MS) {
+		content_add(&a.content, PART_SILENCE, NULL, NULL,
+			    length_ms < PART_MAX_MS ? length_ms : PART_MAX_MS);
 	}
 	return announcement_put(box, &a);
 }

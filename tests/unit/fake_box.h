@@ -41,6 +41,7 @@ void fake_box_step(struct fake_box *box, int64_t us);
 int64_t fake_box_zone(struct fake_box *box, const char *name, const char *quiet_from_to);
 /* Up to 8 zones on one output: they start as one. */
 void fake_box_zones(struct fake_box *box, int64_t *ret, size_t n);
+void fake_box_set_pass(struct fake_box *box, int64_t zone, int pass);
 int64_t fake_box_announcement(struct fake_box *box, const char *title, int64_t length_ms);
 /* With what becomes of it when it is interrupted; the other one resumes. */
 int64_t fake_box_resuming(struct fake_box *box, const char *title, int64_t length_ms,

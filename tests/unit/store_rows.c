@@ -74,7 +74,8 @@ int add_zone(struct store *s, const char *name, int64_t output, int channel, int
 			    .quiet = {{22 * 60, 6 * 60}, {0, 1440}},
 			    .n_quiet = 2,
 			    .lead_ms = 400,
-			    .amplifier = text("hall")};
+			    .amplifier = text("hall"),
+			    .pass = 3};
 	int rc = store_zone_put(s, &zone, err);
 	*id = zone.id;
 	return rc;

@@ -383,7 +383,7 @@ static void an_older_form_learns_what_is_new(void **state) {
 	}
 }
 
-/* Its zones have no amplifier. */
+/* Its zones have no amplifier, and one pass. */
 static void form_two_keeps_its_zones(void **state) {
 	(void)state;
 	const char *const second[] = {store_migrations()[0], store_migrations()[1], NULL};
@@ -409,6 +409,7 @@ static void form_two_keeps_its_zones(void **state) {
 	assert_int_equal(zone.lead_ms, 400);
 	assert_int_equal(zone.n_channels, 1);
 	assert_null(zone.amplifier);
+	assert_int_equal(zone.pass, 0);
 	store_close(s);
 }
 

@@ -107,6 +107,7 @@ static void a_zone_comes_back_as_it_was(void **state) {
 	assert_int_equal(zone.quiet[1].to_min, 1440);
 	assert_int_equal(zone.lead_ms, 400);
 	assert_string_equal(zone.amplifier, "hall");
+	assert_int_equal(zone.pass, 3);
 
 	/* The order of channels is kept: the first is the left one. */
 	zone.channels[0] = 7;
@@ -115,6 +116,7 @@ static void a_zone_comes_back_as_it_was(void **state) {
 	zone.n_quiet = 0;
 	zone.area = 0;
 	free(MOVE(zone.amplifier));
+	zone.pass = 9;
 	assert_ok(store_zone_put(s, &zone, &err));
 	AUTO(zone_done) struct zone changed = {0};
 	assert_ok(store_zone_by_name(s, "东村", &changed, &err));
@@ -124,6 +126,7 @@ static void a_zone_comes_back_as_it_was(void **state) {
 	assert_int_equal(changed.n_quiet, 0);
 	assert_int_equal(changed.area, 0);
 	assert_null(changed.amplifier);
+	assert_int_equal(changed.pass, 9);
 	int64_t second = 0;
 	assert_ok(add_zone(s, "西村", output, 5, area, &second, &err));
 	struct zone *items = NULL;
@@ -169,6 +172,8 @@ static void a_zone_that_cannot_be_is_refused(void **state) {
 		 EINVAL,
 		 {.output = 1, .n_channels = 1, .quiet = {{0, -1}}, .n_quiet = 1}},
 		{"lead_ms", EINVAL, {.output = 1, .n_channels = 1, .lead_ms = 10001}},
+		{"pass", EINVAL, {.output = 1, .n_channels = 1, .pass = 10}},
+		{"pass", EINVAL, {.output = 1, .n_channels = 1, .pass = -1}},
 	};
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		struct zone zone = cases[i].zone;
