@@ -30,6 +30,7 @@
 /* The longest sleep of a waiting application: how soon it notices that the card was
  * pulled out, and how much of what was played a SIGKILL may cost the capture. */
 #define LOOK_NS (50 * 1000000LL)
+#define SETTLED_NS (2 * NS_PER_S) /* from then on it tells how near to dry it came */
 
 struct list {
 	unsigned int items[LIST_MAX];
@@ -66,6 +67,7 @@ struct card {
 	int64_t base_ns;    /* when base_frames left */
 	int64_t base_frames;
 	int64_t segment_frames; /* kept of this segment */
+	int64_t least;          /* the fewest that were queued in it, -1: not known */
 	int64_t position;       /* the hardware pointer */
 	int64_t fetched;        /* taken from the ring, position <= fetched */
 	char *staging;          /* fetched, and not yet played */
@@ -125,6 +127,7 @@ static void segment_open(struct card *c, int64_t at_ns, int64_t at_frame) {
 	c->base_ns = at_ns;
 	c->base_frames = at_frame;
 	c->segment_frames = 0;
+	c->least = -1;
 	c->open_segment = true;
 	off_t offset = c->data_fd >= 0 ? lseek(c->data_fd, 0, SEEK_END) : 0;
 	note(c,
@@ -144,8 +147,9 @@ static void segment_close(struct card *c, const char *reason) {
 		c->base_ns + (int64_t)((double)c->segment_frames / frames_per_ns(c));
 	note(c,
 	     "{\"event\": \"stop\", \"end_ns\": %lld, \"frames\": %lld, \"reason\": "
-	     "\"%s\"}\n",
-	     (long long)end_ns, (long long)c->segment_frames, reason);
+	     "\"%s\", \"least\": %lld}\n",
+	     (long long)end_ns, (long long)c->segment_frames, reason,
+	     (long long)c->least);
 }
 
 /* Takes frames from the ring up to `until`, as the DMA does. */
@@ -284,9 +288,14 @@ static void look_for_stall(struct card *c) {
 /* Plays up to now, or as far as there is something to play. True where it ran dry. */
 static bool catch_up(struct card *c) {
 	look_for_stall(c);
-	int64_t at = clock_position(c, now_ns());
+	int64_t at_ns = now_ns();
+	int64_t at = clock_position(c, at_ns);
 	int64_t appl = (int64_t)c->io.appl_ptr;
+	int64_t queued = appl > at ? appl - at : 0;
 	bool draining = c->io.state == SND_PCM_STATE_DRAINING;
+	if (!draining && at_ns - c->base_ns > SETTLED_NS) {
+		c->least = c->least < 0 || queued < c->least ? queued : c->least;
+	}
 	bool dry = at >= appl && c->open_segment &&
 		   (draining || c->stop_threshold <= c->io.buffer_size);
 	play(c, dry ? appl : at);
