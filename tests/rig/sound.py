@@ -26,6 +26,15 @@ def noise(seconds, seed, low=150, high=7000, rms_db=-20, rate=RATE):
     return x * 10 ** (rms_db / 20)
 
 
+def bell(seconds, hz=783.991):
+    """How the attention chime begins (audio/chime.c): its first note alone, so 0.6 s at most."""
+    age = np.arange(int(seconds * RATE))
+    partials = ((1.0, 1.0, 0.55), (2.0, 0.45, 0.40), (3.0, 0.16, 0.25), (4.2, 0.10, 0.12), (5.4, 0.05, 0.07))
+    x = sum(level * np.exp(-age / (decay * RATE)) * np.sin(2 * np.pi * hz * ratio * age / RATE)
+            for ratio, level, decay in partials)  # fmt: skip
+    return 0.28 * x * np.minimum(age / 240, 1)
+
+
 def write_wav(path, x, rate=RATE):
     scipy.io.wavfile.write(path, rate, np.round(x * 32767).astype(np.int16))
     return path

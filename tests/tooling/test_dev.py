@@ -45,6 +45,9 @@ def test_help_names_every_command(tmp_path):
     (["fuzz", "0"], "wants the seconds"),
     (["fuzz", "1m"], "wants the seconds"),
     (["fuzz", "1", "2"], "one argument"),
+    (["bench", "soap"], "or soak and its minutes (got 'soap')"),
+    (["bench", "soak", "0"], "soak wants its minutes"),
+    (["bench", "soak", "10", "20"], "(got '20' as well)"),
 ])
 def test_wrong_use_is_refused(argv, words):
     done = run(ROOT / "dev", *argv)
@@ -73,7 +76,7 @@ def test_packages_have_uses_and_names():
     packages = [line for line in lines if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", p) for p in packages), packages
     assert len(packages) == len(set(packages))
-    script = "source tools/common.sh; packages_of build; echo; packages_of build test check"
+    script = "source tools/common.sh; packages_of build; echo; packages_of build test check bench"
     build, everything = run("bash", "-c", script, cwd=ROOT).stdout.split("\n\n")
     assert "libasound2-dev" in build.split() and "clang-tidy" not in build.split()
     assert everything.split() == packages
