@@ -317,6 +317,15 @@ static void a_restart_ends_it(void **state) {
 	}
 	assert_row(box, runs[0], zone, OUTCOME_CUT, "the box was shut down");
 	assert_row(box, runs[1], zone, OUTCOME_CUT, "the box stopped (power or crash)");
+	/* Killed before its first frame, and the clock comes back earlier: it is not to
+	 * come either. */
+	struct error err = {0};
+	int64_t run = 0;
+	assert_int_equal(begin(box, &zone, 1, CLASS_LIVE, false, &run, &err), 0);
+	box->now_us -= 60 * SECOND;
+	fake_box_restart(box, true);
+	fake_box_pass(box, 120 * SECOND);
+	assert_row(box, run, zone, OUTCOME_MISSED, "the box stopped before");
 }
 
 static void a_clock_set_back_lets_it_speak(void **state) {
