@@ -340,6 +340,12 @@ static void a_clock_set_back_lets_it_speak(void **state) {
 	assert_int_equal(calls_hang_up(box->calls, run, NULL), 0);
 	fake_box_pass(box, SECOND);
 	assert_row(box, run, zone, OUTCOME_PLAYED, "");
+	/* Before its first frame, too: it is not for when the clock is there again. */
+	struct error err = {0};
+	assert_int_equal(begin(box, &zone, 1, CLASS_LIVE, false, &run, &err), 0);
+	fake_box_step(box, -60 * SECOND);
+	fake_box_pass(box, SECOND);
+	assert_string_equal(fake_box_says(zone), "L");
 }
 
 struct piece {

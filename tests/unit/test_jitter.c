@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#define PULL 240 /* frames: 5 ms */
-#define TONE_HZ 300.0
+#define PULL 240      /* frames: 5 ms */
+#define TONE_HZ 310.0 /* pieces end in the middle of a period */
 #define LEVEL 0.5
 /* Second difference of the tone is 0.0008; a fade that turns round midway, or one over
  * what was lost, bends by 0.009. A sound that breaks off or sets in is a step of up to
