@@ -18,13 +18,14 @@
 #define STEP 48  /* frames made at a time */
 #define FADE 240 /* frames of every fade: 5 ms */
 #define MADE (STEP * 86)
-#define TAPS 32
+#define HALF 16 /* of the kernel, on either side */
+#define TAPS (2 * HALF)
 #define PHASES 128
 #define KAISER_BETA 8.0
-#define WINDOW JITTER_RATE       /* frames over which the least reserve is looked for */
-#define SETTLE_S 4.0             /* in which a wrong reserve is put right */
-#define SMOOTH (JITTER_RATE / 2) /* frames in which the speed follows */
-#define CALM 5                   /* windows before the guard shrinks */
+#define WINDOW JITTER_RATE         /* frames over which the least reserve is looked for */
+#define SETTLE_S 4.0               /* in which a wrong reserve is put right */
+#define SMOOTH (JITTER_RATE / 2.0) /* frames in which the speed follows */
+#define CALM 5                     /* windows before the guard shrinks */
 #define SHRINK 0.9
 #define GROW_MS 5
 #define BAND_MS 4 /* a reserve wrong by so much is right: the speed is left alone */
@@ -97,7 +98,7 @@ static double bessel(double x) {
 }
 
 static double kernel_at(double x) {
-	double share = x / (TAPS / 2.0);
+	double share = x / (double)HALF;
 	double inside = 1.0 - share * share;
 	double window = inside > 0.0 ? bessel(KAISER_BETA * sqrt(inside)) : 0.0;
 	return (x == 0.0 ? 1.0 : sin(M_PI * x) / (M_PI * x)) * window;
@@ -108,7 +109,7 @@ static void make_tables(struct jitter *j) {
 		double taps[TAPS];
 		double sum = 0.0;
 		for (int k = 0; k < TAPS; k++) {
-			taps[k] = kernel_at(k - (TAPS / 2 - 1) - (double)p / PHASES);
+			taps[k] = kernel_at(k - (HALF - 1) - (double)p / PHASES);
 			sum += taps[k];
 		}
 		for (int k = 0; k < TAPS; k++) {
@@ -244,7 +245,7 @@ static float value(struct jitter *j, double at, int64_t head) {
 	float part = (float)(phase - low);
 	const float *a = j->kernel[low];
 	const float *b = j->kernel[low + 1];
-	int64_t first = whole - (TAPS / 2 - 1);
+	int64_t first = whole - (HALF - 1);
 	float sum = 0.0F;
 	for (int k = 0; k < TAPS && first + k < head; k++) {
 		sum += *slot(j, first + k) * (a[k] + part * (b[k] - a[k]));
@@ -254,7 +255,7 @@ static float value(struct jitter *j, double at, int64_t head) {
 
 /* Of the sender's frames, what a step of ours needs beyond a fade of `level`. */
 static double need(const struct jitter *j, int level) {
-	return (STEP + level) * j->ratio * (1.0 + j->speed_most) + TAPS / 2.0 + 1.0;
+	return (STEP + level) * j->ratio * (1.0 + j->speed_most) + HALF + 1.0;
 }
 
 static void forget_lows(struct jitter *j) {

@@ -153,7 +153,8 @@ static void check_live(const struct live_case *c) {
 	double worst_ms = 0.0;
 	int clean = 0;
 	int n = 0;
-	for (double at = 0.5; at < 3.8; at += 0.5, n++) {
+	for (; n < 7; n++) {
+		double at = 0.5 + 0.5 * n;
 		struct delay d = delay_of(&s, &h, at);
 		print_message("  at %.1f s: %.2f ms %.1f dB\n", at, d.ms, d.snr_db);
 		worst_ms = fmax(worst_ms, d.ms);

@@ -150,10 +150,10 @@ static void check_case(const struct jitter_case *c, unsigned seed) {
 	assert_int_equal(jitter_new(&config, &s.j, &err), 0);
 	struct jitter_tap tap;
 	struct heard h = {0};
-	struct jitter_facts facts;
+	struct jitter_facts facts = {0};
 	jitter_join(s.j, &tap);
 	next_chunk(&s);
-	for (double now_ms = 0; now_ms < c->seconds * 1000.0; now_ms += 5) {
+	for (int now_ms = 0; now_ms < c->seconds * 1000; now_ms += 5) {
 		float frames[PULL];
 		while (s.at_ms <= now_ms) {
 			push_chunk(&s);
@@ -164,7 +164,7 @@ static void check_case(const struct jitter_case *c, unsigned seed) {
 		if (facts.depth_ms > h.depth_most_ms) {
 			h.depth_most_ms = facts.depth_ms;
 		}
-		if (now_ms > c->seconds * 1000.0 - 5000) {
+		if (now_ms > c->seconds * 1000 - 5000) {
 			h.depth_sum_ms += facts.depth_ms;
 			h.n_sum++;
 		}
