@@ -3,6 +3,7 @@
  * one by one, so that the line number of a value is known. */
 #include "config.h"
 
+#include "audio/recorder.h"
 #include "audio/speech.h"
 #include "base/str.h"
 #include "schedule/tz.h"
@@ -191,6 +192,19 @@ static int take_review(const struct key *key, const char *value, void *field,
 	return error_set(err, EINVAL, "write no");
 }
 
+static int take_class(const struct key *key, const char *value, void *field,
+		      struct error *err) {
+	(void)key;
+	if (run_class_parse(value, field) < 0) {
+		return error_set(
+			err, EINVAL,
+			"write the lowest class that is recorded: background (so "
+			"everything), notice, programme, live or emergency; for "
+			"no recordings write recordings_days = 0 in [retention]");
+	}
+	return 0;
+}
+
 #define AT(member) offsetof(struct config, member)
 static const struct key keys[] = {
 	{"daemon", "data_dir", "/var/lib/dalaba", take_directory, AT(data_dir), 0, 0},
@@ -207,7 +221,12 @@ static const struct key keys[] = {
 	{"speech", "timeout_s", "20", take_number, AT(speech_timeout_s), 1, 300},
 	{"alert", "fallback", "", take_clip, AT(alert_fallback), 0, 0},
 	{"review", "required", "no", take_review, AT(review_required), 0, 0},
-	{"retention", "recordings_days", "90", take_number, AT(recordings_days), 1,
+	{"recording", "class", "live", take_class, AT(recording_class), 0, 0},
+	{"recording", "size_mb", "2000", take_number, AT(recording_size_mb), 1,
+	 100000000},
+	{"recording", "kbps", "32", take_number, AT(recording_kbps), RECORDER_KBPS_MIN,
+	 RECORDER_KBPS_MAX},
+	{"retention", "recordings_days", "90", take_number, AT(recordings_days), 0,
 	 36500},
 	{"retention", "log_days", "1095", take_number, AT(log_days), 1, 36500},
 };

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "config_amplifier.h"
+#include "schedule/types.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,7 +41,11 @@ struct config {
 
 	bool review_required; /* false in this version */
 
-	int64_t recordings_days; /* 1 to 36500 */
+	enum run_class recording_class; /* the lowest that is recorded */
+	int64_t recording_size_mb;      /* 1 to 100000000 */
+	int64_t recording_kbps;         /* 8 to 256 */
+
+	int64_t recordings_days; /* 0 to 36500 */
 	int64_t log_days;        /* 1 to 36500 */
 
 	struct amplifier_configs amplifiers;

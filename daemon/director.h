@@ -36,6 +36,11 @@ struct director_config {
 	/* The soundings of alerts; never told from within director_sound. May be NULL. */
 	void (*on_sounding_began)(void *ctx, const struct run *run, int64_t at_ns);
 	void (*on_sounding_ended)(void *ctx, const struct director_sounding_end *end);
+	/* Recordings: whether what a run sends is kept; the engine has a job of it in a
+	 * zone; it has nothing more for that. All or none NULL. */
+	bool (*records)(void *ctx, const struct run *run);
+	void (*on_handed)(void *ctx, const struct run *run, int64_t zone, int64_t job);
+	void (*on_over)(void *ctx, const struct run *run, int64_t zone);
 	void *ctx;
 };
 

@@ -401,6 +401,16 @@ static void not_submitted(struct director *d, struct live_run *live, enum stage 
 	}
 }
 
+static void tell_handed(struct director *d, const struct live_run *live, int64_t job,
+			bool taped) {
+	for (size_t i = 0; taped && i < live->run.n_zones; i++) {
+		if (live->zones[i].job == job) {
+			d->config.on_handed(d->config.ctx, &live->run,
+					    live->run.zones[i].zone, job);
+		}
+	}
+}
+
 bool director_submit(struct director *d, struct live_run *live, enum stage stage,
 		     int64_t start_ns) {
 	struct error err = {0};
@@ -412,10 +422,14 @@ bool director_submit(struct director *d, struct live_run *live, enum stage stage
 	if (rc >= 0) {
 		job->id = ++d->last_job;
 		job->start_ns = start_ns;
+		job->taped = d->config.records != NULL &&
+			     d->config.records(d->config.ctx, &live->run);
+		bool taped = job->taped;
 		fill_zones(d, live, stage, job);
 		int64_t id = job->id;
 		rc = engine_submit(d->config.engine, job, &err);
 		if (rc >= 0) {
+			tell_handed(d, live, id, taped);
 			return true;
 		}
 		for (size_t i = 0; i < live->run.n_zones; i++) {
@@ -520,6 +534,9 @@ void director_zone_end(struct director *d, struct live_run *live, size_t i,
 		 live->run.title, rz->zone_name, outcome_name(outcome),
 		 rz->reason != NULL ? ": " : "", rz->reason != NULL ? rz->reason : "");
 	director_record(d, live, i);
+	if (d->config.on_over != NULL) {
+		d->config.on_over(d->config.ctx, &live->run, rz->zone);
+	}
 	live->changed = true;
 	director_wake_soon(d);
 }

@@ -24,6 +24,10 @@ bool disk_short(int64_t free_bytes, int64_t whole_bytes, bool was_short) {
 	return free_bytes < (was_short ? least + least / 2 : least);
 }
 
+bool disk_is_short(const struct disk *disk) {
+	return disk->is_short;
+}
+
 static void look(struct disk *disk) {
 	struct statvfs st;
 	if (statvfs(disk->folder, &st) < 0) {

@@ -18,6 +18,9 @@ int disk_new(struct loop *loop, const char *folder, struct faults *faults,
 void disk_free(struct disk *disk); /* NULL is fine */
 DEFINE_AUTO(struct disk *, disk_free)
 
+/* As it was at the last look. */
+bool disk_is_short(const struct disk *disk);
+
 /* Too little: less than a twentieth of the whole, or than 256 MiB where that is smaller.
  * What is short must grow by half again before it is enough. Bytes. Pure. */
 bool disk_short(int64_t free_bytes, int64_t whole_bytes, bool was_short);

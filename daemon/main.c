@@ -13,6 +13,7 @@
 #include "log.h"
 #include "loop.h"
 #include "ops.h"
+#include "recordings.h"
 #include "web-admin/admin.h"
 
 #include <getopt.h>
@@ -42,6 +43,7 @@ struct box {
 	const char **amplifier_names; /* NULL behind the last */
 	struct library *library;
 	struct engine *engine;
+	struct recordings *recordings;
 	struct director *director;
 	struct alerts *alerts;
 	struct calls *calls;
@@ -120,6 +122,21 @@ static void on_sounding_ended(void *ctx, const struct director_sounding_end *end
 	}
 }
 
+static bool records(void *ctx, const struct run *run) {
+	const struct box *box = ctx;
+	return recordings_want(box->recordings, run);
+}
+
+static void on_handed(void *ctx, const struct run *run, int64_t zone, int64_t job) {
+	struct box *box = ctx;
+	recordings_handed(box->recordings, run, zone, job);
+}
+
+static void on_over(void *ctx, const struct run *run, int64_t zone) {
+	struct box *box = ctx;
+	recordings_over(box->recordings, run, zone);
+}
+
 static void on_alert(void *ctx, const struct alert *alert) {
 	struct box *box = ctx;
 	if (box->admin != NULL) {
@@ -159,6 +176,16 @@ static bool differs(const char *a, const char *b, const char *key) {
 	return other;
 }
 
+static struct recordings_limits limits_of(const struct config *config) {
+	return (struct recordings_limits){
+		.class = config->recording_class,
+		.days = config->recordings_days,
+		.size_mb = config->recording_size_mb,
+		.kbps = config->recording_kbps,
+		.log_days = config->log_days,
+	};
+}
+
 static void on_reload(void *arg) {
 	struct box *box = arg;
 	struct error err = {0};
@@ -185,6 +212,8 @@ static void on_reload(void *arg) {
 	library_speech_set(box->library, config->speech_voice,
 			   (int)config->speech_timeout_s);
 	alerts_fallback_set(box->alerts, config->alert_fallback);
+	struct recordings_limits limits = limits_of(config);
+	recordings_set(box->recordings, &limits);
 	/* box->config stays what is in use: the next reload is held against it too. */
 	config_free(config);
 	log_notice("'%s' was read again", box->config_path);
@@ -257,6 +286,23 @@ static int create_amplifiers(struct box *box, struct error *err) {
 			      &box->amplifiers, err);
 }
 
+static int create_recordings(struct box *box, struct error *err) {
+	struct recordings_config config = {
+		.loop = box->loop,
+		.store = box->store,
+		.jobs = box->jobs,
+		.engine = box->engine,
+		.clock = box->clock,
+		.disk = box->disk,
+		.faults = box->faults,
+		.data_dir = data_dir(box),
+		.limits = limits_of(box->config),
+		.on_recording = on_run,
+		.ctx = box,
+	};
+	return recordings_new(&config, &box->recordings, err);
+}
+
 static int create_sound(struct box *box, struct error *err) {
 	char ingest[PATH_MAX];
 	find_ingest(ingest, sizeof(ingest));
@@ -271,6 +317,9 @@ static int create_sound(struct box *box, struct error *err) {
 			     err);
 	if (rc >= 0) {
 		rc = engine_new(&engine, &box->engine, err);
+	}
+	if (rc >= 0) {
+		rc = create_recordings(box, err);
 	}
 	if (rc < 0) {
 		return rc;
@@ -288,6 +337,9 @@ static int create_sound(struct box *box, struct error *err) {
 		.on_zone = on_zone,
 		.on_sounding_began = on_sounding_began,
 		.on_sounding_ended = on_sounding_ended,
+		.records = records,
+		.on_handed = on_handed,
+		.on_over = on_over,
 		.ctx = box,
 	};
 	return director_new(&director, &box->director, err);
@@ -349,6 +401,7 @@ static int create_admin(struct box *box, struct error *err) {
 		.calls = box->calls,
 		.engine = box->engine,
 		.library = box->library,
+		.recordings = box->recordings,
 		.clock = box->clock,
 		.faults = box->faults,
 	};
@@ -411,6 +464,7 @@ static void box_done(struct box *box) {
 	alerts_free(MOVE(box->alerts));
 	director_free(box->director);
 	engine_free(box->engine);
+	recordings_free(box->recordings);
 	amplifiers_free(box->amplifiers);
 	free(box->amplifier_names);
 	library_free(box->library);

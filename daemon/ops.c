@@ -269,6 +269,11 @@ static void op_changed(void *ctx, enum admin_table table, int64_t id) {
 	}
 }
 
+static void op_recording_path(void *ctx, const char *file, char *ret, size_t size) {
+	struct ops_context *c = ctx;
+	recordings_path(c->recordings, file, ret, size);
+}
+
 static void op_log(void *ctx, int priority, const char *text) {
 	(void)ctx;
 	log_at(priority, "%s", text);
@@ -297,6 +302,7 @@ const struct admin_ops *ops_table(void) {
 		.clip_delete = op_clip_delete,
 		.clip_path = op_clip_path,
 		.speak = op_speak,
+		.recording_path = op_recording_path,
 		.changed = op_changed,
 		.log = op_log,
 	};

@@ -9,6 +9,7 @@
 #include "director.h"
 #include "faults.h"
 #include "library.h"
+#include "recordings.h"
 #include "web-admin/admin.h"
 
 /* The ctx of every op; everything in it is borrowed. */
@@ -18,6 +19,7 @@ struct ops_context {
 	struct calls *calls;
 	struct engine *engine;
 	struct library *library;
+	struct recordings *recordings;
 	struct clock *clock;
 	struct faults *faults;
 };

@@ -168,6 +168,8 @@ struct admin_ops {
 	int (*speak)(void *ctx, const char *text, const char *voice, double speed,
 		     const char *author, admin_clip_fn done, void *arg,
 		     struct error *err);
+	/* Where the file of a recording lies. */
+	void (*recording_path)(void *ctx, const char *file, char *ret, size_t size);
 	/* A row was put or deleted (the store has it already): take it into the plan, the
 	 * engine. A schedule's rule was checked. */
 	void (*changed)(void *ctx, enum admin_table table, int64_t id);

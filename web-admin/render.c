@@ -16,12 +16,13 @@ static json_t *render_id(int64_t id) {
 
 static json_t *render_run_zone(const struct tz *tz, const struct run_zone *rz) {
 	bool began = rz->started_us != TIME_NONE;
-	return json_pack("{s:I, s:s?, s:s, s:s?, s:o, s:o, s:I}", "zone",
+	return json_pack("{s:I, s:s?, s:s, s:s?, s:o, s:o, s:I, s:o}", "zone",
 			 (json_int_t)rz->zone, "name", rz->zone_name, "outcome",
 			 outcome_name(rz->outcome), "reason", rz->reason, "started",
 			 render_time(tz, rz->started_us), "late_ms",
 			 began ? json_integer(rz->late_ms) : json_null(), "played_ms",
-			 (json_int_t)rz->played_ms);
+			 (json_int_t)rz->played_ms, "recording",
+			 render_id(rz->recording));
 }
 
 json_t *render_run(const struct tz *tz, const struct run *run) {

@@ -57,6 +57,7 @@ const struct route *api_clips_routes(void);
 const struct route *api_announcements_routes(void);
 const struct route *api_live_routes(void);
 const struct route *api_schedules_routes(void);
+const struct route *api_recordings_routes(void);
 const struct route *api_runs_routes(void);
 const struct route *api_status_routes(void);
 const struct route *api_tokens_routes(void);

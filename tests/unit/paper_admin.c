@@ -249,6 +249,12 @@ static void op_clip_path(void *ctx, const char *id, char *ret, size_t size) {
 	str_copy(ret, size, "/dev/null");
 }
 
+static void op_recording_path(void *ctx, const char *file, char *ret, size_t size) {
+	(void)ctx;
+	(void)file;
+	str_copy(ret, size, "/dev/null");
+}
+
 static int op_speak(void *ctx, const char *text, const char *voice, double speed,
 		    const char *author, admin_clip_fn done, void *arg,
 		    struct error *err) {
@@ -294,6 +300,7 @@ static const struct admin_ops ops = {
 	.clip_delete = op_clip_delete,
 	.clip_path = op_clip_path,
 	.speak = op_speak,
+	.recording_path = op_recording_path,
 	.changed = op_changed,
 	.log = op_log,
 };

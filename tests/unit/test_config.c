@@ -34,6 +34,9 @@ static void an_empty_file_is_all_defaults(void **state) {
 	assert_int_equal(c->speech_timeout_s, 20);
 	assert_string_equal(c->alert_fallback, "");
 	assert_false(c->review_required);
+	assert_int_equal(c->recording_class, CLASS_LIVE);
+	assert_int_equal(c->recording_size_mb, 2000);
+	assert_int_equal(c->recording_kbps, 32);
 	assert_int_equal(c->recordings_days, 90);
 	assert_int_equal(c->log_days, 1095);
 	assert_int_equal(c->amplifiers.n, 0);
@@ -64,8 +67,12 @@ static void every_key_is_taken(void **state) {
 				   "fallback = " SHA256 "\n"
 				   "[review]\n"
 				   "required = no\n"
+				   "[recording]\n"
+				   "class = background\n"
+				   "size_mb = 1\n"
+				   "kbps = 256\n"
 				   "[retention]\n"
-				   "recordings_days = 1\n"
+				   "recordings_days = 0\n"
 				   "log_days = 36500";
 	AUTO(config_free) struct config *c = NULL;
 	struct error err = {0};
@@ -82,7 +89,10 @@ static void every_key_is_taken(void **state) {
 	assert_string_equal(c->speech_voice, "cmn");
 	assert_int_equal(c->speech_timeout_s, 300);
 	assert_string_equal(c->alert_fallback, SHA256);
-	assert_int_equal(c->recordings_days, 1);
+	assert_int_equal(c->recording_class, CLASS_BACKGROUND);
+	assert_int_equal(c->recording_size_mb, 1);
+	assert_int_equal(c->recording_kbps, 256);
+	assert_int_equal(c->recordings_days, 0);
 	assert_int_equal(c->log_days, 36500);
 }
 
@@ -184,6 +194,12 @@ static const struct refusal refusals[] = {
 	{"[amplifier a]\ncommand_off = /amp \"off", "amplifier a.command_off", "f:2: "},
 	{"[amplifier a]\ncommand_off = /a 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
 	 "amplifier a.command_off", "f:2: "},
+	{"[retention]\nrecordings_days = -1", "retention.recordings_days", "f:2: "},
+	{"[recording]\nclass = none", "recording.class",
+	 "f:2: [recording] class = 'none': write the lowest class that is recorded"},
+	{"[recording]\nsize_mb = 0", "recording.size_mb",
+	 "f:2: [recording] size_mb = '0': write a whole number from 1 to"},
+	{"[recording]\nkbps = 4", "recording.kbps", "f:2: [recording] kbps = '4'"},
 	/* together */
 	{"\n[amplifier a]\nhold_s = 1", "amplifier a",
 	 "f:3: [amplifier a] is switched by one of two things; write gpio, or "

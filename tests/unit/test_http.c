@@ -462,6 +462,13 @@ static int listen_events(struct str *heard) {
 	return fd;
 }
 
+static void turn_for(int ms) {
+	int64_t end_us = admin_monotonic_us() + ms * 1000;
+	while (admin_monotonic_us() < end_us) {
+		turn(5);
+	}
+}
+
 /* Ten times a second, of all that passed; silence once, and nothing once none plays. */
 static void levels_are_told(int fd) {
 	AUTO(str_done) struct str heard = STR_INIT;
@@ -483,7 +490,7 @@ static void levels_are_told(int fd) {
 		turn(5); /* to its last look */
 	}
 	looks = box.paper.levels;
-	turn(300);
+	turn_for(250);
 	hear(fd, "\"state\":\"idle\"", &after);
 	assert_int_equal(box.paper.levels, looks);
 	assert_int_equal(count(after.data, "\"peak_db\":-120.0"), 1);
