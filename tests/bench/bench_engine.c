@@ -7,6 +7,7 @@
  * The card is part of the process: what it costs is measured by playing silence into as
  * many by plain snd_pcm_writei, and shown. */
 #include "audio/engine.h"
+#include "audio/recorder.h"
 #include "tests/rig/alsa_clock.h"
 
 #include <alsa/asoundlib.h>
@@ -35,7 +36,8 @@ struct result {
 };
 
 static char folder[64];
-static double gain_db; /* of every zone */
+static double gain_db;            /* of every zone */
+static struct recorder *recorder; /* NULL: nothing is recorded */
 
 static double cpu_s(void) {
 	struct timespec t;
@@ -226,6 +228,25 @@ static struct engine *start_engine(int cards, int channels) {
 	return e;
 }
 
+/* All that the job sends, into files. */
+static bool record(struct engine *e, size_t zones) {
+	for (size_t i = 0; recorder != NULL && i < zones; i++) {
+		int64_t zone = (int64_t)i + 1;
+		char name[32];
+		char path[128];
+		struct tape *tape = NULL;
+		snprintf(name, sizeof(name), "zone%d.opus", (int)zone);
+		path_of(path, sizeof(path), name);
+		(void)unlink(path);
+		if (engine_tape(e, 1, zone, &tape, NULL) < 0 ||
+		    recorder_begin(recorder, zone, path, 32, NULL) < 0 ||
+		    recorder_add(recorder, zone, tape, NULL) < 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static struct result engine_plays(int cards, int channels) {
 	struct result r = {.ok = false};
 	size_t zones = (size_t)(cards * channels);
@@ -243,7 +264,8 @@ static struct result engine_plays(int cards, int channels) {
 	for (size_t i = 0; i < zones; i++) {
 		job->zones[i] = (int64_t)i + 1;
 	}
-	if (engine_submit(e, job, NULL) < 0) {
+	job->taped = recorder != NULL;
+	if (engine_submit(e, job, NULL) < 0 || !record(e, zones)) {
 		return r;
 	}
 	size_t started = run_for(e, SETTLE_S, ENGINE_JOB_STARTED);
@@ -262,6 +284,22 @@ static struct result engine_plays(int cards, int channels) {
 static struct result engine_plays_loud(int cards, int channels) {
 	gain_db = 20.0;
 	return engine_plays(cards, channels);
+}
+
+static void check_end(void *ok, const struct recorder_end *end) {
+	/* Nothing was lost, and it is as long as what was played. */
+	*(bool *)ok = *(bool *)ok && end->error == 0 && end->lost_ms == 0 &&
+		      (double)end->duration_ms > MEASURE_S * 1000.0;
+}
+
+static struct result engine_plays_recorded(int cards, int channels) {
+	struct result r = {.ok = false};
+	if (recorder_new(&recorder, NULL) < 0) {
+		return r;
+	}
+	r = engine_plays(cards, channels);
+	recorder_free(recorder, check_end, &r.ok);
+	return r;
 }
 
 static struct result engine_idle(int cards, int channels) {
@@ -317,6 +355,8 @@ int main(int argc, char **argv) {
 		{"engine, 1 zone", engine_plays, 1, 1},
 		{"engine, 16 zones on 16 cards", engine_plays, 16, 1},
 		{"engine, 16 zones, limiter at work", engine_plays_loud, 16, 1},
+		{"engine, 1 zone, recorded", engine_plays_recorded, 1, 1},
+		{"engine, 16 zones, all recorded", engine_plays_recorded, 16, 1},
 		{"engine, 64 zones on 64 cards", engine_plays, 64, 1},
 		{"engine, 64 zones on 8 cards", engine_plays, 8, 8},
 	};
