@@ -131,6 +131,10 @@ int engine_tape(const struct engine *e, int64_t job, int64_t zone, struct tape *
 struct engine_card {
 	char pcm[64];   /* "hw:CARD=Device,DEV=0" */
 	char name[128]; /* as the driver calls it */
+	char usb[48];   /* "usb:1-1.2,0": by its USB port; "" where it has none */
 };
 /* The playback PCMs ALSA has now. Blocks on /proc for a moment. Release with free(). */
 int engine_cards(struct engine_card **ret, size_t *n, struct error *err);
+/* A PCM named by the number of its card (hw:1,0, plughw:1), named by the card's id
+ * instead (hw:CARD=Device,DEV=0) where such a card is there now; any other as it is. */
+void engine_pcm_stable(const char *pcm, char *ret, size_t size);

@@ -1,6 +1,5 @@
-/* pcm_alsa.c - see pcm.h: any ALSA PCM by its name, and the list of cards. The only place
- * that speaks to ALSA. Non-blocking, read/write access; the device never stops us, we
- * sleep by the clock and keep it filled.
+/* pcm_alsa.c - see pcm.h: any ALSA PCM by its name. Non-blocking, read/write access; the
+ * device never stops us, we sleep by the clock and keep it filled.
  *
  * What the card has is asked for first (its own rates, its own formats), so that the one
  * rate conversion is ours; a plug or a plugin takes what it is given. */
@@ -8,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "engine.h"
+#include "pcm_alsa_cards.h"
 
 #include <alsa/asoundlib.h>
 #include <string.h>
@@ -23,7 +22,8 @@ struct alsa {
 	snd_pcm_t *handle;
 	snd_pcm_status_t *status;
 	char *name;
-	bool has_ring; /* its frames can be mapped */
+	char device[PCM_DEVICE_SIZE]; /* what `name` means now */
+	bool has_ring;                /* its frames can be mapped */
 };
 
 static int64_t now_ns(void) {
@@ -332,27 +332,10 @@ static const struct pcm_ops alsa_ops = {
 	.free = alsa_free,
 };
 
-/* ALSA's own words on standard error are lost on a daemon; the sentence has the reason.
- */
-__attribute__((format(printf, 5, 6))) static void drop_words(const char *file, int line,
-							     const char *function,
-							     int code, const char *format,
-							     ...) {
-	(void)file;
-	(void)line;
-	(void)function;
-	(void)code;
-	(void)format;
-}
-
-static void be_quiet(void) {
-	(void)snd_lib_error_set_handler(drop_words);
-}
-
 /* First without ALSA's own conversions: what the card has is converted to here, better,
  * and nothing then stands between a rewind and the card. */
 static int open_handle(struct alsa *a) {
-	int rc = snd_pcm_open(&a->handle, a->name, SND_PCM_STREAM_PLAYBACK,
+	int rc = snd_pcm_open(&a->handle, a->device, SND_PCM_STREAM_PLAYBACK,
 			      SND_PCM_NONBLOCK | SND_PCM_NO_AUTO_RESAMPLE |
 				      SND_PCM_NO_AUTO_FORMAT);
 	if (rc < 0) {
@@ -364,7 +347,7 @@ static int open_handle(struct alsa *a) {
 /* A card with a format that is not among ours is left to ALSA. */
 static int open_converting(struct alsa *a) {
 	(void)snd_pcm_close(a->handle);
-	int rc = snd_pcm_open(&a->handle, a->name, SND_PCM_STREAM_PLAYBACK,
+	int rc = snd_pcm_open(&a->handle, a->device, SND_PCM_STREAM_PLAYBACK,
 			      SND_PCM_NONBLOCK);
 	if (rc < 0) {
 		a->handle = NULL;
@@ -373,14 +356,19 @@ static int open_converting(struct alsa *a) {
 }
 
 int pcm_alsa_open(const struct pcm_spec *spec, struct pcm **ret, struct error *err) {
-	be_quiet();
+	pcm_alsa_be_quiet();
 	struct alsa *a = calloc(1, sizeof(*a));
 	if (a == NULL || (a->name = strdup(spec->name)) == NULL) {
 		free(a);
 		return error_set(err, ENOMEM, "no memory to open '%s'", spec->name);
 	}
 	a->pcm.ops = &alsa_ops;
-	int rc = snd_pcm_status_malloc(&a->status);
+	int rc = cards_resolve(CARDS_SYS, a->name, a->device, sizeof(a->device), err);
+	if (rc < 0) {
+		alsa_free(&a->pcm);
+		return rc;
+	}
+	rc = snd_pcm_status_malloc(&a->status);
 	rc = rc < 0 ? rc : open_handle(a);
 	if (rc < 0) {
 		rc = fail(spec->name, "open", rc, err);
@@ -399,93 +387,5 @@ int pcm_alsa_open(const struct pcm_spec *spec, struct pcm **ret, struct error *e
 		return rc;
 	}
 	*ret = &a->pcm;
-	return 0;
-}
-
-struct card_list {
-	struct engine_card *cards;
-	size_t n;
-};
-
-/* Drivers cut names after so many bytes, in the middle of a character if need be. */
-static void mend_utf8(char *text) {
-	for (char *at = text; *at != '\0';) {
-		size_t left = strnlen(at, 4);
-		size_t n = 1;
-		while (n <= left && !utf8_valid(at, n)) {
-			n++;
-		}
-		if (n > left) {
-			*at = '?';
-			n = 1;
-		}
-		at += n;
-	}
-}
-
-static int add_card(struct card_list *list, const char *id, int device, const char *card,
-		    const char *pcm) {
-	struct engine_card *grown =
-		realloc(list->cards, (list->n + 1) * sizeof(*list->cards));
-	if (grown == NULL) {
-		return -ENOMEM;
-	}
-	list->cards = grown;
-	struct engine_card *c = &list->cards[list->n++];
-	snprintf(c->pcm, sizeof(c->pcm), "hw:CARD=%s,DEV=%d", id, device);
-	if (pcm[0] != '\0' && strcmp(pcm, card) != 0) {
-		snprintf(c->name, sizeof(c->name), "%s, %s", card, pcm);
-	} else {
-		str_copy(c->name, sizeof(c->name), card);
-	}
-	mend_utf8(c->name);
-	return 0;
-}
-
-static int add_devices(struct card_list *list, snd_ctl_t *ctl) {
-	snd_ctl_card_info_t *card = NULL;
-	snd_pcm_info_t *info = NULL;
-	snd_ctl_card_info_alloca(&card);
-	snd_pcm_info_alloca(&info);
-	int rc = snd_ctl_card_info(ctl, card);
-	int device = -1;
-	while (rc >= 0 && snd_ctl_pcm_next_device(ctl, &device) >= 0 && device >= 0) {
-		snd_pcm_info_set_device(info, (unsigned int)device);
-		snd_pcm_info_set_subdevice(info, 0);
-		snd_pcm_info_set_stream(info, SND_PCM_STREAM_PLAYBACK);
-		if (snd_ctl_pcm_info(ctl, info) < 0) {
-			continue; /* it only records */
-		}
-		rc = add_card(list, snd_ctl_card_info_get_id(card), device,
-			      snd_ctl_card_info_get_name(card),
-			      snd_pcm_info_get_name(info));
-	}
-	return rc < 0 ? rc : 0;
-}
-
-int engine_cards(struct engine_card **ret, size_t *n, struct error *err) {
-	be_quiet();
-	struct card_list list = {NULL, 0};
-	int card = -1;
-	int rc = 0;
-	while (rc == 0 && snd_card_next(&card) >= 0 && card >= 0) {
-		char name[32];
-		snd_ctl_t *ctl = NULL;
-		snprintf(name, sizeof(name), "hw:%d", card);
-		/* A card that is unplugged this moment is no card. */
-		if (snd_ctl_open(&ctl, name, 0) < 0) {
-			continue;
-		}
-		rc = add_devices(&list, ctl);
-		snd_ctl_close(ctl);
-		rc = rc == -ENODEV ? 0 : rc;
-	}
-	if (rc < 0) {
-		free(list.cards);
-		return error_set(err, -rc, "cannot list the sound cards: %s",
-				 snd_strerror(rc));
-	}
-	*ret = list.cards;
-	*n = list.n;
 	return 0;
 }

@@ -100,10 +100,16 @@ static int op_cards(void *ctx, struct admin_card **ret, size_t *n, struct error 
 	for (size_t i = 0; i < count; i++) {
 		str_copy(items[i].pcm, sizeof(items[i].pcm), cards[i].pcm);
 		str_copy(items[i].name, sizeof(items[i].name), cards[i].name);
+		str_copy(items[i].usb, sizeof(items[i].usb), cards[i].usb);
 	}
 	*ret = items;
 	*n = count;
 	return 0;
+}
+
+static void op_pcm_stable(void *ctx, const char *pcm, char *ret, size_t size) {
+	(void)ctx;
+	engine_pcm_stable(pcm, ret, size);
 }
 
 static int op_push(void *ctx, const struct admin_push *push, int64_t *ret_run,
@@ -286,6 +292,7 @@ const struct admin_ops *ops_table(void) {
 		.zone_level = op_zone_level,
 		.faults = op_faults,
 		.cards = op_cards,
+		.pcm_stable = op_pcm_stable,
 		.zone_test = op_zone_test,
 		.push = op_push,
 		.run_stop = op_run_stop,

@@ -66,6 +66,7 @@ struct admin_clock {
 struct admin_card {
 	char pcm[64];
 	char name[128];
+	char usb[48]; /* its PCM by USB port; "" where it has none */
 };
 
 struct admin_push {
@@ -128,6 +129,8 @@ struct admin_ops {
 		      struct error *err); /* free() */
 	int (*cards)(void *ctx, struct admin_card **ret, size_t *n,
 		     struct error *err); /* free() */
+	/* The PCM by a name that stays when the numbers of cards change. */
+	void (*pcm_stable)(void *ctx, const char *pcm, char *ret, size_t size);
 	int (*zone_test)(void *ctx, int64_t zone, const char *author, int64_t *ret_run,
 			 struct error *err);
 	int (*push)(void *ctx, const struct admin_push *push, int64_t *ret_run,

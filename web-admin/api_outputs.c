@@ -73,7 +73,19 @@ static void get_output(struct request *r) {
 	reply_json(r, 200, render_output(&output, &faults));
 }
 
-/* A name for snd_pcm_open, or "wav:" and an absolute path. */
+/* "1-1.2" or "1-1.2,0" */
+static bool is_usb_port(const char *text) {
+	size_t bus = strspn(text, "0123456789");
+	const char *ports = text + bus + 1;
+	if (bus == 0 || text[bus] != '-' || !isdigit((unsigned char)ports[0])) {
+		return false;
+	}
+	const char *rest = ports + strspn(ports, "0123456789.");
+	return rest[0] == '\0' || (rest[0] == ',' && rest[1] != '\0' &&
+				   rest[1 + strspn(rest + 1, "0123456789")] == '\0');
+}
+
+/* A name for snd_pcm_open, "usb:" and a port, or "wav:" and an absolute path. */
 static int check_pcm(const char *pcm, struct error *err) {
 	for (const char *p = pcm; *p != '\0'; p++) {
 		if (iscntrl((unsigned char)*p)) {
@@ -87,6 +99,14 @@ static int check_pcm(const char *pcm, struct error *err) {
 				       "wav:/var/lib/dalaba/hall.wav",
 				       pcm);
 	}
+	if (strncmp(pcm, "usb:", 4) == 0 && !is_usb_port(pcm + 4)) {
+		return error_set_field(
+			err, EINVAL, "pcm",
+			"\"pcm\": '%s' is no USB port such as usb:1-1.2, or "
+			"usb:1-1.2,0 with a device of the card; GET "
+			"/outputs/cards lists them",
+			pcm);
+	}
 	/* More than a name and its arguments could be a whole configuration: ALSA's file
 	 * plugin runs what stands behind a bar, and writes where it is told. */
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX"
@@ -99,6 +119,20 @@ static int check_pcm(const char *pcm, struct error *err) {
 			"/etc/asound.conf");
 	}
 	return 0;
+}
+
+/* A number is not the card's for long. */
+static int take_stable(struct request *r, char **pcm, struct error *err) {
+	const struct admin_config *config = request_config(r);
+	char stable[2 * PCM_MAX_CHARS];
+	config->ops->pcm_stable(config->ctx, *pcm, stable, sizeof(stable));
+	char *copy = strdup(stable);
+	if (copy == NULL) {
+		return error_set(err, ENOMEM, "no memory for the name of a card");
+	}
+	free(*pcm);
+	*pcm = copy;
+	return 1;
 }
 
 static int read_output(struct request *r, enum need need, struct output *output,
@@ -117,6 +151,7 @@ static int read_output(struct request *r, enum need need, struct output *output,
 	}
 	if (rc > 0) {
 		rc = check_pcm(output->pcm, err);
+		rc = rc < 0 ? rc : take_stable(r, &output->pcm, err);
 	}
 	if (rc >= 0) {
 		rc = field_int(body, "rate", OPTIONAL, 0, RATE_MAX, &rate, err);
@@ -196,8 +231,10 @@ static void get_cards(struct request *r) {
 	}
 	json_t *items = json_array();
 	for (size_t i = 0; i < n; i++) {
-		json_array_append_new(items, json_pack("{s:s, s:s}", "pcm", cards[i].pcm,
-						       "name", cards[i].name));
+		json_array_append_new(
+			items, json_pack("{s:s, s:s, s:s?}", "pcm", cards[i].pcm, "name",
+					 cards[i].name, "usb",
+					 cards[i].usb[0] != '\0' ? cards[i].usb : NULL));
 	}
 	list_reply_cursor(r, items, NULL);
 }

@@ -144,7 +144,7 @@ BAD = {
     "/outputs": [
         ("name", ["", "x" * 61, "a\nb", "a\u0001", 1]),
         ("pcm", ["", "wav:", "wav:/", "wav:relative.wav", "a\nb", "x" * 201, "file:a|b",
-                 "file:'\\174sh'", "plug:{SLAVE=x}", "file:/tmp/x", 5]),
+                 "file:'\\174sh'", "plug:{SLAVE=x}", "file:/tmp/x", "usb:1", "usb:1-1,", 5]),
         ("rate", [1, 7999, 192001, -1, 44100.5, "48000", True, [48000]]),
         ("channels", [0, 33, -1, 1.0, "2", [0]]),
     ],

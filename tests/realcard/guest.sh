@@ -79,6 +79,15 @@ push() {
 	api POST /runs "{\"clip\": \"$1\", \"zones\": [$2], \"class\": \"notice\", \"at\": \"$at\"}" | id_of
 }
 
+# card_there ID: a card of that id is there; card_number ID: prints its number.
+card_there() {
+	[[ -e /proc/asound/$1 ]]
+}
+
+card_number() {
+	readlink "/proc/asound/$1" | tr -dc 0-9
+}
+
 outcomes() {
 	api GET "/runs/$1" | grep -o '"outcome": *"[a-z]*"' | sort -u | sed 's/.*"\([a-z]*\)"$/\1/' | tr '\n' ' '
 }

@@ -67,6 +67,11 @@ static int op_cards(void *ctx, struct admin_card **ret, size_t *n, struct error 
 	return 0;
 }
 
+static void op_pcm_stable(void *ctx, const char *pcm, char *ret, size_t size) {
+	(void)ctx;
+	str_copy(ret, size, strcmp(pcm, "hw:7,1") == 0 ? "hw:CARD=Paper,DEV=1" : pcm);
+}
+
 static int claim(struct paper *p, const struct ids *zones, const char *author,
 		 int64_t *ret_run, struct error *err) {
 	struct run_zone run_zones[16] = {0};
@@ -284,6 +289,7 @@ static const struct admin_ops ops = {
 	.zone_level = op_zone_level,
 	.faults = op_faults,
 	.cards = op_cards,
+	.pcm_stable = op_pcm_stable,
 	.zone_test = op_zone_test,
 	.push = op_push,
 	.run_stop = op_run_stop,

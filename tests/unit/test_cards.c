@@ -1,7 +1,8 @@
 /* test_cards.c - the list of sound cards: on a machine of paper, whose cards the test
- * puts in place of ALSA's. */
+ * puts in place of ALSA's; and the names that outlive a number, on a /sys of paper. */
 #include "audio/engine.h"
 
+#include "audio/pcm_alsa_cards.h"
 #include "base/str.h"
 
 #include <alsa/asoundlib.h>
@@ -9,6 +10,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -93,7 +95,10 @@ const char *snd_pcm_info_get_name(const snd_pcm_info_t *info) {
 
 static void every_device_that_plays_is_listed(void **state) {
 	(void)state;
-	static const struct engine_card want[] = {
+	static const struct {
+		const char *pcm;
+		const char *name;
+	} want[] = {
 		{"hw:CARD=PCH,DEV=0", "HDA Intel PCH, ALC257 Analog"},
 		{"hw:CARD=PCH,DEV=2", "HDA Intel PCH, HDMI 0"},
 		{"hw:CARD=Device,DEV=0", "USB Audio Device"},
@@ -116,9 +121,135 @@ static void every_device_that_plays_is_listed(void **state) {
 	assert_int_equal(handles, 0);
 }
 
+/* ---- names that stay ---- */
+
+static char sys[] = "/tmp/test_cards.XXXXXX";
+
+static void make_folders(const char *path) {
+	char at[256];
+	for (size_t i = strlen(sys) + 1; i <= strlen(path); i++) {
+		if (path[i] == '/' || path[i] == '\0') {
+			snprintf(at, sizeof(at), "%.*s", (int)i, path);
+			(void)mkdir(at, 0700);
+		}
+	}
+}
+
+/* /sys/class/sound/cardN: its id, and the device that it is a card of. */
+static void make_card(int number, const char *id, const char *place) {
+	char path[160];
+	char target[200];
+	snprintf(target, sizeof(target), "%s/devices/%s", sys, place);
+	make_folders(target);
+	snprintf(path, sizeof(path), "%s/card%d", sys, number);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/card%d/id", sys, number);
+	AUTO(file_close) FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	fprintf(file, "%s\n", id);
+	snprintf(path, sizeof(path), "%s/card%d/device", sys, number);
+	assert_int_equal(symlink(target, path), 0);
+}
+
+static int make_sys(void **state) {
+	(void)state;
+	assert_non_null(mkdtemp(sys));
+	make_card(0, "PCH", "pci0000:00/0000:00:1f.3");
+	make_card(1, "Device", "pci0000:00/0000:00:14.0/usb1/1-1/1-1.2/1-1.2:1.0");
+	make_card(2, "Device_1", "pci0000:00/0000:00:14.0/usb1/1-1/1-1.3/1-1.3:1.0");
+	make_card(3, "Horn", "pci0000:00/0000:00:14.0/usb2/2-4/2-4:1.0");
+	make_card(4, "Codec", "platform/soc/i2c-1/1-0018");
+	make_card(12, "Twice", "pci0000:00/0000:00:14.0/usb2/2-4/2-4:1.2");
+	return 0;
+}
+
+static int remove_sys(void **state) {
+	(void)state;
+	char command[64];
+	snprintf(command, sizeof(command), "rm -r %s", sys);
+	return system(command);
+}
+
+static void a_usb_port_is_found_whatever_the_number(void **state) {
+	(void)state;
+	static const struct {
+		const char *name;
+		const char *opened; /* NULL: nothing is there */
+	} cases[] = {
+		{"usb:1-1.2", "plughw:1,0"},
+		{"usb:1-1.3,0", "plughw:2,0"},
+		{"usb:1-1.3,2", "plughw:2,2"},
+		{"usb:2-4", "plughw:3,0"},
+		{"usb:1-1", NULL},
+		{"usb:1-1.4,0", NULL},
+		{"usb:1-0018", NULL},
+		{"usb:", NULL},
+		{"usb:1-1.2:1.0", NULL},
+		{"hw:CARD=Device,DEV=0", "hw:CARD=Device,DEV=0"},
+		{"plughw:7", "plughw:7"},
+		{"usb", "usb"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char got[PCM_DEVICE_SIZE] = "";
+		struct error err = {0};
+		int rc = cards_resolve(sys, cases[i].name, got, sizeof(got), &err);
+		if (cases[i].opened == NULL) {
+			assert_int_equal(rc, -ENODEV);
+			assert_non_null(strstr(err.text, cases[i].name));
+			assert_non_null(strstr(err.text, "No such device"));
+		} else {
+			assert_int_equal(rc, 0);
+			assert_string_equal(got, cases[i].opened);
+		}
+	}
+}
+
+static void a_card_on_usb_names_its_port(void **state) {
+	(void)state;
+	static const struct {
+		int card;
+		const char *name;
+	} cases[] = {{0, ""}, {1, "usb:1-1.2,1"}, {2, "usb:1-1.3,1"}, {4, ""}, {9, ""}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char got[48];
+		cards_usb_name(sys, cases[i].card, 1, got, sizeof(got));
+		assert_string_equal(got, cases[i].name);
+	}
+}
+
+static void a_number_becomes_an_id(void **state) {
+	(void)state;
+	static const char *const cases[][2] = {
+		{"hw:1", "hw:CARD=Device"},
+		{"hw:1,0", "hw:CARD=Device,DEV=0"},
+		{"plughw:2,3,1", "plughw:CARD=Device_1,DEV=3,SUBDEV=1"},
+		{"hw:CARD=0,DEV=2", "hw:CARD=PCH,DEV=2"},
+		{"plughw:12,DEV=1", "plughw:CARD=Twice,DEV=1"},
+		/* Not there now, no number, or nothing of a card's. */
+		{"hw:9,0", "hw:9,0"},
+		{"hw:CARD=Device,DEV=0", "hw:CARD=Device,DEV=0"},
+		{"hw:Device,0", "hw:Device,0"},
+		{"hw:", "hw:"},
+		{"hw", "hw"},
+		{"hw:1,0,0,0", "hw:1,0,0,0"},
+		{"hw:DEV=1,CARD=1", "hw:DEV=1,CARD=1"},
+		{"default:1", "default:1"},
+		{"wav:/tmp/hw:1,0", "wav:/tmp/hw:1,0"},
+		{"usb:1-1.2", "usb:1-1.2"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char got[256];
+		cards_stable(sys, cases[i][0], got, sizeof(got));
+		assert_string_equal(got, cases[i][1]);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_device_that_plays_is_listed),
+		cmocka_unit_test(a_usb_port_is_found_whatever_the_number),
+		cmocka_unit_test(a_card_on_usb_names_its_port),
+		cmocka_unit_test(a_number_becomes_an_id),
 	};
-	return cmocka_run_group_tests_name("cards", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("cards", tests, make_sys, remove_sys);
 }

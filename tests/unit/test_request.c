@@ -21,6 +21,25 @@ struct call_case {
 };
 
 static const struct call_case cases[] = {
+	/* A card is kept by what stays, and a USB port is written like one. */
+	{{.method = "POST",
+	  .target = "/api/v1/outputs",
+	  .type = JSON,
+	  .body = "{\"name\": \"x\", \"pcm\": \"hw:7,1\"}"},
+	 201,
+	 "\"pcm\":\"hw:CARD=Paper,DEV=1\""},
+	{{.method = "PATCH",
+	  .target = "/api/v1/outputs/1",
+	  .type = JSON,
+	  .body = "{\"pcm\": \"hw:7,1\"}"},
+	 200,
+	 "\"pcm\":\"hw:CARD=Paper,DEV=1\""},
+	{{.method = "PATCH",
+	  .target = "/api/v1/outputs/1",
+	  .type = JSON,
+	  .body = "{\"pcm\": \"usb:1-1.2,0\"}"},
+	 200,
+	 "\"pcm\":\"usb:1-1.2,0\""},
 	{{.method = "GET", .target = "/healthz"}, 200, "{\"status\":\"ok\"}\n"},
 	{{.method = "HEAD", .target = "/healthz"}, 200, "ok"},
 	{{.method = "GET", .target = "/healthz", .stranger = true}, 200, "ok"},
