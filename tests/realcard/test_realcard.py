@@ -204,3 +204,38 @@ def test_of_two_alike_the_port_tells_which(number):
     assert zone["outcome"] == "played" and not zone["reason"], zone
     assert pieces_heard(out / "usb.wav", clip) >= 0.5
     assert not (out / "usb2.wav").exists() or pieces_heard(out / "usb2.wav", clip) == 0
+
+
+@pytest.fixture(scope="module", name="alarm")
+def alarm_(tmp_path_factory):
+    out = tmp_path_factory.mktemp("alarm")
+    clip = make_clip(out, "clip", 6, 5)
+    boot(out, "usb_alert.sh")
+    return out, clip
+
+
+def test_beside_a_pulled_card_an_alert_is_whole(alarm):
+    """Sample for sample, while the card goes."""
+    out, clip = alarm
+    x = heard(out, "Loopback", "S32_LE")
+    places = _peaks(x[:, 0], clip[: sound.RATE], 0.5)
+    assert len(places) == 2, places
+    # In the first the card beside it went; in the repeat nothing happened.
+    first, repeat = (x[frame : frame + len(clip), 0] for frame, _ in places)
+    assert np.array_equal(first, repeat), "not a sample differs"
+    # The end of the chime lies in the first half second of it.
+    assert compare(x[:, 0], clip, places[0][0], edge=sound.RATE // 2)[0] >= 90
+    assert not np.any(x[:, 1])
+
+
+def test_an_alert_in_force_sounds_at_once_on_the_card_that_came_back(alarm):
+    out, clip = alarm
+    back_ms = int((out / "back_ms").read_text())
+    print(f"{back_ms} ms from the card to the sound")
+    assert back_ms <= 10000
+    (fault,) = [z["fault"] for z in json.loads((out / "pulled.json").read_text())["zones"] if z["name"] == "usb"]
+    assert "hw:CARD=Audio" in fault and "No such device" in fault, fault
+    runs = json.loads((out / "runs.json").read_text())["items"]
+    ends = [z["outcome"] for run in reversed(runs) for z in run["zones"] if z["name"] == "usb"]
+    assert "failed" in ends and ends[-1] == "played", ends
+    assert pieces_heard(out / "usb.wav", clip) >= 0.5
