@@ -486,8 +486,7 @@ static void levels_are_told(int fd) {
 	assert_false(box.paper.level_torn);
 	box.paper.state = ADMIN_ZONE_IDLE;
 	admin_publish_status(box.paper.admin, 1);
-	while (admin_timeout_us(box.paper.admin) <= 100000) {
-		turn(5); /* to its last look */
+	for (; admin_timeout_us(box.paper.admin) <= 100000; turn(5)) {
 	}
 	looks = box.paper.levels;
 	turn_for(250);
