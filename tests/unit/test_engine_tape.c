@@ -190,6 +190,10 @@ static void goes_on_on_another_card(void **state) {
 	assert_int_equal(engine_output_set(rig.engine, &o, &err), 0);
 	keep_to_the_end(&rig, t, &k);
 	tape_release(t);
+	const struct engine_event *end = rig_wait(&rig, ENGINE_JOB_ENDED, 1, zone, 5);
+	assert_non_null(end);
+	/* But for what the first card played after it was last looked at. */
+	assert_in_range(k.n, end->played_ms * 48 - 9600, end->played_ms * 48 + 480);
 	struct heard first = close_and_hear(&rig);
 	struct heard second = rig_heard(&rig, 2, 0);
 	int64_t n = 0;
