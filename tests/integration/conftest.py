@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import pathlib
+import subprocess
 import sys
 import tempfile
 import zlib
@@ -72,6 +73,30 @@ def make_box(request, folder, cards):
             return box
 
         yield make
+
+
+@pytest.fixture
+def small_disk(folder):
+    """The path of a file system of 4 MB."""
+    where = folder / "small"
+    where.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", where],
+                          capture_output=True)  # fmt: skip
+    if done.returncode:
+        pytest.skip(f"cannot mount a small disk here: {done.stderr.decode().strip()}")
+    yield where
+    subprocess.run(["umount", "-l", where], check=True)
+
+
+def fill_disk(where):
+    """Leaves not a byte there. Returns the file that has it all."""
+    filler = where / "filler"
+    with open(filler, "wb", buffering=0) as f:
+        for size in (65536, 4096, 512, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    f.write(b"x" * size)
+    return filler
 
 
 class Village:

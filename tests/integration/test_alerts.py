@@ -7,13 +7,12 @@ that its words can be found in what a card played; what it was told to say is in
 import concurrent.futures
 import datetime
 import json
-import subprocess
 import time
 
 import pytest
 import requests
 
-from conftest import Village
+from conftest import Village, fill_disk
 from rig import daemon, sound
 from rig.capture import Capture
 from rig.daemon import dalabactl, monotonic_ns, outcome
@@ -360,30 +359,11 @@ def test_a_card_that_comes_back(horns):
     assert len(Capture(horns.card.capture).matches(reference, sound.RATE, 0)) == 1
 
 
-@pytest.fixture
-def small_disk(folder):
-    where = folder / "small"
-    where.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", where],
-                          capture_output=True)  # fmt: skip
-    if done.returncode:
-        pytest.skip(f"cannot mount a small disk here: {done.stderr.decode().strip()}")
-    yield where
-    subprocess.run(["umount", "-l", where], check=True)
-
-
 @pytest.mark.parametrize("key", [None, "one"])
 def test_a_full_disk_silences_nothing(make_box, cards, folder, small_disk, key):
     horns = Horns(make_box, cards, folder, {"daemon": {"data_dir": small_disk}})
     clip, reference = horns.clip(1, seed=3)
-    filler = small_disk / "filler"
-    with open(filler, "wb", buffering=0) as f:
-        for size in (65536, 4096, 512, 1):
-            try:
-                while True:
-                    f.write(b"x" * size)
-            except OSError:
-                pass
+    filler = fill_disk(small_disk)
     for n in range(1, 400):  # the log of the database may hold a little more
         if horns.api.raw("POST", "/areas", body={"code": f"3301{n:08d}", "name": "x" * 90}).status_code != 201:
             break

@@ -4,12 +4,11 @@ act on, and everything else plays on."""
 
 import os
 import shutil
-import subprocess
 import time
 
 import pytest
 
-from conftest import Village
+from conftest import Village, fill_disk
 from rig import sound
 from rig.capture import Capture
 from rig.daemon import outcome
@@ -247,18 +246,6 @@ def test_down_at_the_due_time(village):
     assert got.loudest(1) <= DITHER_LSB
 
 
-@pytest.fixture
-def small_disk(folder):
-    where = folder / "small"
-    where.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", where],
-                          capture_output=True)  # fmt: skip
-    if done.returncode:
-        pytest.skip(f"cannot mount a small disk here: {done.stderr.decode().strip()}")
-    yield where
-    subprocess.run(["umount", "-l", where], check=True)
-
-
 def test_disk_full(make_box, cards, folder, small_disk):
     card = cards.add("horn")
     box = make_box(config={"daemon": {"data_dir": small_disk}}).start()
@@ -270,14 +257,7 @@ def test_disk_full(make_box, cards, folder, small_disk):
     schedule = box.schedule(announcement, [village.right], rule)
     run = village.push([village.left], clip=clip["id"])
     box.wait_run(run, states=("playing",))
-    filler = small_disk / "filler"
-    with open(filler, "wb", buffering=0) as f:
-        for size in (65536, 4096, 512, 1):
-            try:
-                while True:
-                    f.write(b"x" * size)
-            except OSError:
-                pass
+    filler = fill_disk(small_disk)
     wav = sound.write_wav(folder / "more.wav", sound.noise(3, 15))
     problem = village.api.refused("POST", "/clips", 507, data=wav.read_bytes())
     is_sentence(problem["detail"], "full")

@@ -5,14 +5,13 @@ import pathlib
 import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 
 import numpy as np
 import pytest
 import scipy.signal
 
-from conftest import Village
+from conftest import Village, fill_disk
 from rig import sound
 from rig.capture import Capture
 from rig.daemon import dalabactl, outcome
@@ -273,18 +272,6 @@ def test_old_runs_are_let_go(make_village):
     village.box.wait_for(lambda: [r["id"] for r in village.box.runs_of()] == [runs[2]], 20, "old runs to go")
 
 
-@pytest.fixture
-def small_disk(folder):
-    where = folder / "small"
-    where.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", where],
-                          capture_output=True)  # fmt: skip
-    if done.returncode:
-        pytest.skip(f"cannot mount a small disk here: {done.stderr.decode().strip()}")
-    yield where
-    subprocess.run(["umount", "-l", where], check=True)
-
-
 def test_a_full_disk_costs_the_recording_alone(make_box, cards, folder, small_disk):
     card = cards.add("horn")
     box = make_box(config={"daemon": {"data_dir": small_disk}, **ALL}).start()
@@ -292,14 +279,7 @@ def test_a_full_disk_costs_the_recording_alone(make_box, cards, folder, small_di
     clip, reference = village.clip(5.0, seed=15)
     run = village.push([village.left], clip=clip["id"])
     box.wait_run(run, states=("playing",))
-    filler = small_disk / "filler"
-    with open(filler, "wb", buffering=0) as f:
-        for size in (65536, 4096, 512, 1):
-            try:
-                while True:
-                    f.write(b"x" * size)
-            except OSError:
-                pass
+    filler = fill_disk(small_disk)
     box.wait_for(lambda: "recordings" in [f["source"] for f in village.api.get("/status")["faults"]], 20, "the fault")
     (fault,) = [f["text"] for f in village.api.get("/status")["faults"] if f["source"] == "recordings"]
     assert "No space left" in fault, fault
