@@ -16,6 +16,19 @@ static int no_memory(struct error *err) {
 	return error_set(err, ENOMEM, "no memory for the row to be written");
 }
 
+int open_memory(void **state) {
+	struct store *s = NULL;
+	struct error err = {0};
+	assert_ok(store_open(":memory:", &s, &err));
+	*state = s;
+	return 0;
+}
+
+int close_memory(void **state) {
+	store_close(*state);
+	return 0;
+}
+
 size_t migrations_n(void) {
 	size_t n = 0;
 	while (store_migrations()[n] != NULL) {

@@ -36,6 +36,10 @@
 		}                                                                        \
 	} while (0)
 
+/* For cmocka: *state is an empty store in memory. */
+int open_memory(void **state);
+int close_memory(void **state);
+
 /* Every migration there is, how many these are, and one more behind them. */
 #define MIGRATIONS_MAX 32
 size_t migrations_n(void);

@@ -5,21 +5,15 @@
 static struct error err;
 
 /* Two zones, two clips. */
-static int open_memory(void **state) {
-	struct store *s = NULL;
+static int open_village(void **state) {
+	open_memory(state);
+	struct store *s = *state;
 	int64_t id = 0;
-	assert_ok(store_open(":memory:", &s, &err));
 	assert_ok(add_output(s, "hall", 8, &id, &err));
 	assert_ok(add_area(s, "360826101", 0, &id, &err));
 	assert_ok(add_zone(s, "a", 1, 0, 1, &id, &err));
 	assert_ok(add_zone(s, "b", 1, 1, 1, &id, &err));
 	assert_int_equal(add_clip(s, 1, &err), 1);
-	*state = s;
-	return 0;
-}
-
-static int close_memory(void **state) {
-	store_close(*state);
 	return 0;
 }
 
@@ -217,7 +211,7 @@ static void an_alert_has_a_title(void **state) {
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_memory, close_memory)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_village, close_memory)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {

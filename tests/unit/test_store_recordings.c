@@ -4,18 +4,6 @@
 
 static struct error err;
 
-static int open_memory(void **state) {
-	struct store *s = NULL;
-	assert_ok(store_open(":memory:", &s, &err));
-	*state = s;
-	return 0;
-}
-
-static int close_memory(void **state) {
-	store_close(*state);
-	return 0;
-}
-
 /* Runs 1 to n, due a minute after each other, each in zones 1 and 2. */
 static void claim_runs(struct store *s, int n) {
 	for (int i = 1; i <= n; i++) {

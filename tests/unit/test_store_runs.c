@@ -6,18 +6,6 @@
 
 static struct error err;
 
-static int open_memory(void **state) {
-	struct store *s = NULL;
-	assert_ok(store_open(":memory:", &s, &err));
-	*state = s;
-	return 0;
-}
-
-static int close_memory(void **state) {
-	store_close(*state);
-	return 0;
-}
-
 /* Fills a run in three zones: one to play, one in its quiet hours, one without a name to
  * be said. */
 static void fill_run(struct run *run) {

@@ -5,19 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 
-static int open_memory(void **state) {
-	struct store *s = NULL;
-	struct error err = {0};
-	assert_ok(store_open(":memory:", &s, &err));
-	*state = s;
-	return 0;
-}
-
-static int close_memory(void **state) {
-	store_close(*state);
-	return 0;
-}
-
 static struct error err;
 
 static const struct store_page all = {0, 1000};
