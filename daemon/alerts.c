@@ -45,6 +45,8 @@ static void force_free(struct force *f) {
 	ids_done(&f->only);
 	ids_done(&f->again);
 	ids_done(&f->failed);
+	ids_done(&f->gone);
+	ids_done(&f->back);
 	free(f);
 }
 
@@ -177,6 +179,7 @@ void force_begin(struct alerts *a, struct force *f) {
 	f->last_used = false;
 	ids_done(&f->again);
 	ids_done(&f->failed);
+	ids_done(&f->back);
 	if (force_words_ready(a, f)) {
 		f->phase = PHASE_WORDS;
 		send(a, f, SOUNDING_FULL);
@@ -234,6 +237,18 @@ static void finish_once(struct alerts *a, struct force *f, int64_t now_ns) {
 	}
 }
 
+/* Where the card came back while it sounded elsewhere, what was missed does not wait for
+ * the next sounding. A card that comes and goes has it no sooner than after a gap. */
+static void make_up(struct force *f) {
+	for (size_t i = 0; i < f->failed.n; i++) {
+		int64_t zone = f->failed.items[i];
+		int64_t least_ns = f->began_ns + ALERT_GAP_MIN_S * NS_PER_S;
+		if (ids_has(&f->back, zone) && ids_add(&f->only, zone) >= 0) {
+			f->next_ns = least_ns;
+		}
+	}
+}
+
 /* All its runs have ended in all their zones. */
 static void finish(struct alerts *a, struct force *f, int64_t now_ns) {
 	bool nowhere = !f->played && f->failed.n > 0;
@@ -262,6 +277,9 @@ static void finish(struct alerts *a, struct force *f, int64_t now_ns) {
 		rest(f, now_ns);
 	} else {
 		finish_once(a, f, now_ns);
+	}
+	if (f->phase == PHASE_GAP) {
+		make_up(f);
 	}
 }
 
@@ -461,15 +479,30 @@ void alerts_ended(struct alerts *a, const struct director_sounding_end *told) {
 
 /* ---- what is in force ---- */
 
+/* Without memory for it what was missed is heard with the next sounding. */
+static void card_changed(struct alerts *a, struct force *f, int64_t zone, bool well) {
+	if (!well) {
+		(void)ids_add(&f->gone, zone);
+		(void)ids_remove(&f->back, zone);
+		return;
+	}
+	bool came_back = ids_remove(&f->gone, zone);
+	if (f->phase != PHASE_GAP) {
+		if (came_back) {
+			(void)ids_add(&f->back, zone);
+		}
+	} else if (ids_has(&f->failed, zone) && ids_add(&f->only, zone) >= 0) {
+		f->next_ns = clock_mono_ns();
+		alerts_turn_soon(a);
+	}
+}
+
 void alerts_zone_changed(struct alerts *a, int64_t zone) {
 	struct director_zone_status status;
 	director_zone_status(a->config.director, zone, &status);
 	for (struct force *f = a->forces; f != NULL; f = f->next) {
-		bool owed = force_active(f) && f->phase == PHASE_GAP &&
-			    ids_has(&f->failed, zone);
-		if (owed && status.fault[0] == '\0' && ids_add(&f->only, zone) >= 0) {
-			f->next_ns = clock_mono_ns();
-			alerts_turn_soon(a);
+		if (force_active(f)) {
+			card_changed(a, f, zone, status.fault[0] == '\0');
 		}
 	}
 }

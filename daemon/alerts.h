@@ -75,5 +75,5 @@ const struct alert *alerts_find(const struct alerts *a, int64_t id); /* of these
 void alerts_began(struct alerts *a, const struct run *run, int64_t at_ns);
 void alerts_ended(struct alerts *a, const struct director_sounding_end *told);
 /* What the zone does has changed. Where its card has come back, what was not heard there
- * sounds at once. */
+ * sounds at once, or as soon as this sounding is over elsewhere. */
 void alerts_zone_changed(struct alerts *a, int64_t zone);

@@ -33,6 +33,8 @@ struct force {
 	struct ids only;   /* zones of this sounding; empty: all */
 	struct ids again;  /* where something higher came first */
 	struct ids failed; /* where nothing could be heard */
+	struct ids gone;   /* whose card has a fault */
+	struct ids back;   /* whose card came back during this sounding */
 	bool played;       /* somewhere, in this sounding */
 	bool heard;        /* somewhere, ever since the start */
 	bool stopped;      /* by a person: this sounding ends */

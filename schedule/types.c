@@ -76,6 +76,16 @@ bool ids_has(const struct ids *ids, int64_t id) {
 
 /* The lists keep no capacity of their own, so that anybody may fill one by hand; the
  * allocator's own rounding makes growing one by one cheap enough. */
+bool ids_remove(struct ids *ids, int64_t id) {
+	for (size_t i = 0; i < ids->n; i++) {
+		if (ids->items[i] == id) {
+			ids->items[i] = ids->items[--ids->n];
+			return true;
+		}
+	}
+	return false;
+}
+
 int ids_add(struct ids *ids, int64_t id) {
 	if (ids_has(ids, id)) {
 		return 0;

@@ -97,6 +97,7 @@ void ids_done(struct ids *ids);
 DEFINE_AUTO_DONE(struct ids, ids_done)
 int ids_add(struct ids *ids, int64_t id); /* 0 or -ENOMEM; adding one twice keeps one */
 bool ids_has(const struct ids *ids, int64_t id);
+bool ids_remove(struct ids *ids, int64_t id); /* false where it is not among them */
 
 struct texts {
 	char **items;

@@ -82,3 +82,5 @@ double fake_box_gain_db(int64_t zone); /* as the engine was told last */
 bool fake_box_amplified(size_t i);
 /* From now on every job in every zone fails with these words; NULL: no more. */
 void fake_box_break_output(const char *words);
+/* The card of this zone alone, which has a fault besides; NULL: it is back. */
+void fake_box_break_card(int64_t zone, const char *words);

@@ -42,7 +42,8 @@ static size_t first_event;
 static size_t n_events;
 static size_t starts;
 static const char *broken;
-static bool stalled; /* the core does not come round */
+static int64_t broken_zone; /* 0: all */
+static bool stalled;        /* the core does not come round */
 static const struct fake_box *box;
 static double gains_db[ZONES_MAX];
 
@@ -286,7 +287,7 @@ static void end_live(void) {
 void fake_engine_turn(void) {
 	end_live();
 	for (size_t i = n_jobs; i-- > 0;) {
-		if (broken != NULL) {
+		if (broken != NULL && (broken_zone == 0 || broken_zone == jobs[i].zone)) {
 			job_end(i, ENGINE_END_FAILED, broken);
 		} else if (jobs[i].started && jobs[i].end_us <= box->now_us) {
 			job_end(i, jobs[i].cut ? ENGINE_END_CUT : ENGINE_END_PLAYED, "");
@@ -328,6 +329,22 @@ size_t fake_box_sounding(void) {
 
 void fake_box_break_output(const char *words) {
 	broken = words;
+	broken_zone = 0;
+}
+
+void fake_box_break_card(int64_t zone, const char *words) {
+	AUTO(zone_done) struct zone row = {0};
+	struct error err = {0};
+	assert_int_equal(store_zone_get(box->store, zone, &row, &err), 0);
+	broken = words;
+	broken_zone = zone;
+	struct engine_event event = {
+		.kind = words != NULL ? ENGINE_OUTPUT_FAULT : ENGINE_OUTPUT_OK,
+		.output = row.output,
+		.at_ns = clock_mono_ns(),
+	};
+	str_copy(event.text, sizeof(event.text), words != NULL ? words : "plays");
+	event_add(&event);
 }
 
 /* ---- amplifiers ---- */
@@ -362,6 +379,7 @@ void fake_engine_start(const struct fake_box *of) {
 	starts = 0;
 	stalled = false;
 	broken = NULL;
+	broken_zone = 0;
 }
 
 void fake_engine_forget(void) {

@@ -656,6 +656,40 @@ static void a_card_that_comes_back_is_not_kept_waiting(void **state) {
 	assert_int_equal(fake_box_sounding(), 2);
 }
 
+/* While it sounds elsewhere: there as soon as that is over, not with the next sounding;
+ * and once, though it came back before. */
+static void a_card_that_comes_back_in_between_is_made_up_for(void **state) {
+	struct fake_box *box = *state;
+	int64_t east = fake_box_zone(box, "east", NULL);
+	int64_t west = fake_box_zone(box, "west", NULL);
+	words_are_known(box, east);
+	ask(box, flood(SEVERITY_SEVERE, east, west));
+	fake_box_pass(box, SECOND);
+	assert_says(west, "CCW_W_");
+	fake_box_break_card(west, "the card is gone");
+	fake_box_pass(box, 10 * MS);
+	alerts_zone_changed(box->alerts, west);
+	assert_says(west, "");
+	fake_box_pass(box, SECOND);
+	fake_box_break_card(west, NULL);
+	fake_box_pass(box, 10 * MS);
+	alerts_zone_changed(box->alerts, west);
+	assert_says(east, "CCW_W_");
+	while (fake_box_says(east)[0] != '\0') {
+		fake_box_pass(box, 10 * MS);
+	}
+	/* It began five seconds ago at the least. */
+	fake_box_pass(box, SECOND);
+	assert_says(west, "CCW_W_");
+	assert_says(east, "");
+	fake_box_pass(box, 6 * SECOND);
+	assert_int_equal(fake_box_sounding(), 0);
+	fake_box_pass(box, 5 * SECOND);
+	assert_int_equal(fake_box_sounding(), 0);
+	fake_box_pass(box, (ALERT_GAP_S - 5) * SECOND);
+	assert_int_equal(fake_box_sounding(), 2);
+}
+
 static void disk(struct fake_box *box, bool full) {
 	const char *sql =
 		full ? "PRAGMA max_page_count = 1" : "PRAGMA max_page_count = 1000000";
@@ -746,6 +780,7 @@ int main(void) {
 		TEST(a_stop_ends_this_sounding_alone),
 		TEST(a_dead_card_is_tried_again),
 		TEST(a_card_that_comes_back_is_not_kept_waiting),
+		TEST(a_card_that_comes_back_in_between_is_made_up_for),
 		TEST(a_full_disk_silences_nothing),
 		TEST(a_transaction_that_is_lost_silences_nothing),
 	};
