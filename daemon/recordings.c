@@ -420,7 +420,8 @@ static bool prune_runs(struct recordings *r) {
 static void on_timer(void *arg) {
 	struct recordings *r = arg;
 	loop_timer_arm_in_us(r->timer, LOOK_US);
-	/* What was lost is in the journal; the fault is over once nothing more is lost. */
+	/* What was lost is in the journal; the fault is over once nothing more is lost.
+	 */
 	if (!r->failed) {
 		faults_clear(r->config.faults, FAULT);
 	}
