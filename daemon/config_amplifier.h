@@ -33,8 +33,8 @@ void amplifier_configs_done(struct amplifier_configs *list);
 /* One key of section [amplifier NAME], whose text stands in `section`; file and line are
  * for the sentence. */
 int amplifier_configs_take(struct amplifier_configs *list, const char *section,
-			   const char *key, const char *value, const char *file, int line,
-			   struct error *err);
+			   const char *name, const char *value, const char *file,
+			   int line, struct error *err);
 /* What only the keys of a section together can get wrong. */
 int amplifier_configs_check(const struct amplifier_configs *list, const char *file,
 			    struct error *err);

@@ -39,7 +39,7 @@ static int pass_of(const struct director *d, const struct run *run, size_t i,
 	int place = 0;
 	*ret_passes = 0;
 	for (int pass = 0; pass <= ZONE_PASS_MAX; pass++) {
-		place += used[pass] && pass < own;
+		place += pass < own && used[pass];
 		*ret_passes += used[pass];
 	}
 	return place;
