@@ -42,7 +42,7 @@ meson_tier() {
 	count "$tier" meson "$dir/meson-logs/testlog.json"
 }
 
-# pytest_tier TIER BUILD FOLDER...
+# pytest_tier TIER BUILD [OPTION...] FOLDER...
 pytest_tier() {
 	local tier=$1 build=$2 report
 	report=$results/${1// /-}.xml
@@ -65,13 +65,19 @@ tier_sanitized() {
 	meson_tier "sanitized" build-asan
 }
 
+build_threads() {
+	if ! { build_tsan && compile build-tsan; }; then
+		tier_failed "build-tsan" "it does not build"
+		return 1
+	fi
+}
+
 tier_threads() {
-	say "2/6 build-tsan: the engine's tests under the thread sanitizer (1 minute)"
-	build_tsan || {
-		tier_failed "build-tsan" "it does not configure"
-		return
-	}
+	say "2/6 build-tsan: the engine's tests under the thread sanitizer (2 minutes)"
+	build_threads || return 0
 	meson_tier "thread sanitizer" build-tsan --suite engine
+	say "2/6 the whole daemon under it: alerts, calls, recordings, cards that fail (2 minutes)"
+	pytest_tier "threads" build-tsan -m threads tests/integration
 }
 
 tier_clang() {
@@ -108,17 +114,16 @@ tier_realcard() {
 	pytest_tier "real cards" build-clang tests/realcard
 }
 
-tiers_run() {
+# tiers TIER...: all of them, whatever becomes of one; then the sums.
+tiers() {
 	export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1
 	export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-	export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
-	local start=$SECONDS
-	tier_sanitized
-	tier_threads
-	tier_clang
-	tier_tooling
-	tier_integration
-	tier_realcard
+	# A thread whose driver never returns is left behind on purpose (docs/audio.md): no leak.
+	export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:report_thread_leaks=0
+	local start=$SECONDS tier
+	for tier in "$@"; do
+		"tier_$tier"
+	done
 	say "all tiers took $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s"
 	((${#failed_names[@]} == 0)) || printf 'FAILED %s\n' "${failed_names[@]}"
 	if ((skipped)); then
@@ -127,6 +132,17 @@ tiers_run() {
 		echo "$passed passed, $failed failed"
 	fi
 	((failed == 0))
+}
+
+tiers_run() {
+	tiers sanitized threads clang tooling integration realcard
+}
+
+# tsan: every test there is but those of scripts, under the thread sanitizer.
+tier_tsan() {
+	build_threads || return 0
+	meson_tier "thread sanitizer" build-tsan
+	pytest_tier "threads" build-tsan tests/integration
 }
 
 # checks: each says what it looks at; all run, then the exit status tells.

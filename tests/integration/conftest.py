@@ -27,6 +27,7 @@ def pytest_collection_modifyitems(items):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "heavy: keeps the machine busy; runs alone")
+    config.addinivalue_line("markers", "threads: ./dev test runs it under the thread sanitizer too")
 
 
 @pytest.fixture(autouse=True)

@@ -114,6 +114,7 @@ def test_a_chime_at_once_then_the_words(horns):
     assert Capture(horns.card.capture).loudest(2) <= 1.5
 
 
+@pytest.mark.threads
 def test_it_takes_two_zones_of_a_programme(horns):
     clip, reference = horns.clip(12, seed=5)
     run = horns.push(horns.zones[:3], clip=clip["id"])
@@ -290,6 +291,7 @@ def test_no_voice_at_all(make_box, folder):
     box.wait_for(lambda: not box.api.get("/status")["faults"], 2, "the end of the fault")
 
 
+@pytest.mark.threads
 def test_the_power_goes(horns):
     """What is in force sounds within two seconds of `ready`; what has expired does not."""
     soon = datetime.datetime.now(daemon.ZONE) + datetime.timedelta(seconds=9)
@@ -319,6 +321,7 @@ def test_the_power_goes(horns):
     assert len(got.matches(reference, sound.RATE, 0)) == 1
 
 
+@pytest.mark.threads
 def test_several_at_once(horns):
     """The higher breaks in, the lower is said whole in between."""
     clips = [horns.clip(1.5, seed=s) for s in (21, 22, 23)]
@@ -341,6 +344,7 @@ def test_several_at_once(horns):
     assert heard == sorted(heard, reverse=True), "by severity, then by level"
 
 
+@pytest.mark.threads
 def test_a_card_that_comes_back(horns):
     clip, reference = horns.clip(1, seed=31)
     horns.card.unplug()

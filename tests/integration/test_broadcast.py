@@ -108,6 +108,7 @@ def test_eight_zones_on_one_card(make_box, cards, folder):
     assert Capture(card.capture).loudest(7) <= DITHER_LSB
 
 
+@pytest.mark.threads
 def test_two_cards_start_together_one_at_44100(make_box, cards, folder):
     fine = cards.add("fine", formats=["S32_LE"])
     other = cards.add("other", rates=[44100])
@@ -250,6 +251,7 @@ def test_equals_wait_for_each_other(village):
 DUCK = 10 ** (-18 / 20)
 
 
+@pytest.mark.threads
 def test_background_goes_on_softly_beneath_a_notice(make_box, cards, folder):
     """Music in three zones, a notice over it in two: 18 dB softer there, back afterwards, and not
     a sample else where there is no notice."""
@@ -301,6 +303,7 @@ def test_background_goes_on_softly_beneath_a_notice(make_box, cards, folder):
         assert apart[begin:end].max() > 100
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("resume", ["resume", "restart", "drop"])
 def test_higher_class_pauses(village, resume):
     """A live call over a programme in one of its two zones: silent there, three seconds back or

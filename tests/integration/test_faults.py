@@ -37,6 +37,7 @@ def is_sentence(text, *words):
     return True
 
 
+@pytest.mark.threads
 def test_missing_card_fails_alone(with_second_card):
     village, broken, zone = with_second_card("broken", fail_open=5)
     clip, reference = village.clip(1.0, seed=1)
@@ -62,6 +63,7 @@ def test_card_with_fewer_channels(with_second_card):
     is_sentence(village.box.wait_zone(zone, "fault")["fault"], "channel")
 
 
+@pytest.mark.threads
 def test_unplugged_in_the_middle_and_back(with_second_card):
     village, second, zone = with_second_card()
     clip, reference = village.clip(4.0, seed=2)
@@ -89,6 +91,7 @@ def test_unplugged_in_the_middle_and_back(with_second_card):
     assert pieces.matches(reference, sound.RATE, 1)[-1].snr_db >= 60
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("how", ["hang", "stall"])
 def test_stuck_card_harms_no_other(with_second_card, how):
     village, second, zone = with_second_card()
@@ -113,6 +116,7 @@ def test_stuck_card_harms_no_other(with_second_card, how):
     assert min(m.snr_db for m in Capture(village.card.capture).matches(reference, 48000, 0)) >= 60
 
 
+@pytest.mark.threads
 def test_stops_with_a_hung_card(with_second_card):
     """SIGTERM is answered within two seconds even where a driver never returns."""
     village, second, zone = with_second_card()
@@ -170,6 +174,7 @@ def test_clip_file_damaged(village):
     assert row["outcome"] == "failed" and is_sentence(row["reason"]), row
 
 
+@pytest.mark.threads
 def test_zone_deleted_while_it_sounds(village):
     clip, reference = village.clip(4.0, seed=9)
     run = village.push([village.left, village.right], clip=clip["id"])
@@ -187,6 +192,7 @@ def test_zone_deleted_while_it_sounds(village):
     assert last - first < 3e9
 
 
+@pytest.mark.threads
 def test_deleted_or_disabled_before_it_is_due(village):
     clip, reference = village.clip(0.5, seed=10)
     announcement = village.announcement(clip)

@@ -53,6 +53,7 @@ def test_it_is_heard_at_once(village, how):
     assert got.loudest(1) <= 1.5
 
 
+@pytest.mark.threads
 def test_two_cards_one_at_44100_one_that_cannot_take_back(make_box, cards, folder):
     one = cards.add("one", rates=[44100], channels=1)
     two = cards.add("two", channels=1)
@@ -98,6 +99,7 @@ def test_the_sender_vanishes(village):
     assert "interrupted by 'mayor' (live) for " in row["reason"], row
 
 
+@pytest.mark.threads
 def test_an_emergency_over_it(village):
     speaker = Speaker(village.box, [village.left, village.right], seconds=16)
     with speaker:
@@ -148,6 +150,7 @@ def test_quiet_hours(village):
     check_delays(confirmed.delays(got, 0))
 
 
+@pytest.mark.threads
 def test_two_calls_in_one_zone(village):
     first = Speaker(village.box, [village.left], seconds=1)
     problem = village.api.refused(

@@ -6,6 +6,7 @@ import threading
 import time
 
 import numpy as np
+import pytest
 
 from conftest import Village
 from rig import sound
@@ -55,12 +56,13 @@ class Desk(Village):
         return live["run"]
 
 
+@pytest.mark.threads
 def test_everything_returns_to_where_it_was(make_box, cards, folder):
     desk = Desk(make_box, cards, folder)
     music, music_sound = desk.clip(MUSIC_S, seed=1)
     notice, notice_sound = desk.clip(6, seed=2)
     flood, flood_sound = desk.clip(2, seed=3)
-    speech = sound.noise(3, 4, rate=CALL_RATE)
+    speech = sound.noise(3, 4, high=1000, rate=CALL_RATE)
     a = desk.push(
         desk.zones, announcement=desk.announcement(music, "music", resume="resume"),
         **{"class": "background"},
@@ -118,6 +120,8 @@ def test_everything_returns_to_where_it_was(make_box, cards, folder):
     desk.box.close()
 
     walls = [Capture(card.capture) for card in desk.walls]
+    # Low and short enough to be known where the reserve of the call makes it faster or slower.
+    words = [half[: CALL_RATE * 6 // 100] for half in np.split(speech, 6)]
     tail = music_sound[-4 * sound.RATE :]
     gains = []
     for i in range(8):
@@ -127,8 +131,8 @@ def test_everything_returns_to_where_it_was(make_box, cards, folder):
         gains.append(last.gain)
         assert bool(wall.matches(notice_sound[: 2 * sound.RATE], sound.RATE, channel)) == (i in (1, 2, 3)), i
         assert len(wall.matches(flood_sound, sound.RATE, channel)) == (i in (3, 4)), i
-        heard = wall.matches(speech, CALL_RATE, channel)
-        assert len(heard) == (i in (6, 7)), (i, heard)
+        heard = [bool(wall.matches(piece, CALL_RATE, channel, least=0.75)) for piece in words]
+        assert sum(heard) >= 5 if i in (6, 7) else not any(heard), (i, heard)
     assert np.ptp(20 * np.log10(gains)) < 0.01, gains
     for i in (0, 5):
         assert walls[i // 4].find(music_sound, sound.RATE, i % 4).snr_db >= 60

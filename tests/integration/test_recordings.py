@@ -66,6 +66,7 @@ def files(box):
     return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("rate", [48000, 44100])
 def test_it_is_what_was_heard(make_village, rate):
     village = make_village(rates=[rate])
@@ -127,6 +128,7 @@ def test_alerts_are_kept_and_programmes_are_not(make_village):
     assert len(kept) > sound.RATE
 
 
+@pytest.mark.threads
 def test_interrupted_ducked_and_stopped_as_it_was_sent(make_village):
     village = make_village()
     music, _ = village.clip(30.0, seed=8, low=200, high=2000, rms_db=-14)
@@ -163,6 +165,7 @@ def test_interrupted_ducked_and_stopped_as_it_was_sent(make_village):
     assert abs(lag) <= 48 and score > 0.97 and abs(level_db) < 0.5, (lag, score, level_db)
 
 
+@pytest.mark.threads
 def test_a_crash_leaves_nothing_half(make_village):
     village = make_village()
     clip, _ = village.clip(1.0, seed=10)
@@ -189,6 +192,7 @@ def test_a_crash_leaves_nothing_half(make_village):
     assert "cut short by a crash" in village.box.log
 
 
+@pytest.mark.threads
 def test_what_sounds_when_the_box_stops_is_kept(make_village):
     village = make_village()
     clip, _ = village.clip(20.0, seed=12)

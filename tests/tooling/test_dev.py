@@ -34,7 +34,7 @@ def test_shell_is_clean():
 def test_help_names_every_command(tmp_path):
     done = run(ROOT / "dev", cwd=tmp_path)
     assert done.returncode == 0
-    for command in ("run", "build", "test", "check", "bench", "fuzz SECONDS"):
+    for command in ("run", "build", "test", "tsan", "check", "bench", "fuzz SECONDS"):
         assert f"./dev {command} " in done.stdout
 
 
