@@ -73,9 +73,9 @@ build_threads() {
 }
 
 tier_threads() {
-	say "2/6 build-tsan: the engine's tests under the thread sanitizer (2 minutes)"
+	say "2/6 build-tsan: what has threads, under the thread sanitizer (2 minutes)"
 	build_threads || return 0
-	meson_tier "thread sanitizer" build-tsan --suite engine
+	meson_tier "thread sanitizer" build-tsan --suite threads
 	say "2/6 the whole daemon under it: alerts, calls, recordings, cards that fail (2 minutes)"
 	pytest_tier "threads" build-tsan -m threads tests/integration
 }
@@ -138,10 +138,10 @@ tiers_run() {
 	tiers sanitized threads clang tooling integration realcard
 }
 
-# tsan: every test there is but those of scripts, under the thread sanitizer.
+# tsan: everything that has threads, under their sanitizer.
 tier_tsan() {
 	build_threads || return 0
-	meson_tier "thread sanitizer" build-tsan
+	meson_tier "thread sanitizer" build-tsan --suite threads
 	pytest_tier "threads" build-tsan tests/integration
 }
 
