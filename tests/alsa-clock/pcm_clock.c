@@ -30,6 +30,9 @@
 /* The longest sleep of a waiting application: how soon it notices that the card was
  * pulled out, and how much of what was played a SIGKILL may cost the capture. */
 #define LOOK_NS (50 * 1000000LL)
+/* Between looks at the files of its faults: a call to this card is not to cost more than
+ * one to a driver. */
+#define SEE_NS 2000000LL
 #define SETTLED_NS (2 * NS_PER_S) /* from then on it tells how near to dry it came */
 
 struct list {
@@ -55,6 +58,9 @@ struct card {
 	int side_fd;
 	int timer_fd;
 	int64_t armed_ns; /* what it was set to last, 0: never */
+	int64_t saw_ns;   /* when it looked at the files of its faults last */
+	bool unplug_seen;
+	bool stall_seen;
 	/* The stream. Positions are frames since prepare. */
 	snd_pcm_uframes_t avail_min;
 	snd_pcm_uframes_t stop_threshold;
@@ -258,12 +264,24 @@ static void arm(struct card *c) {
 	arm_at(c, at < look ? at : look);
 }
 
-/* What a driver would notice before anything else. */
-static int look_around(struct card *c) {
+/* Looks at the files of its faults, now and then. */
+static void see(struct card *c) {
+	int64_t at_ns = now_ns();
+	if (at_ns - c->saw_ns < SEE_NS) {
+		return;
+	}
+	c->saw_ns = at_ns;
 	while (exists(c->hang_file)) {
 		poll(NULL, 0, 5);
 	}
-	if (!c->dead && exists(c->unplug_file)) {
+	c->unplug_seen = exists(c->unplug_file);
+	c->stall_seen = exists(c->stall_file);
+}
+
+/* What a driver would notice before anything else. */
+static int look_around(struct card *c) {
+	see(c);
+	if (!c->dead && c->unplug_seen) {
 		segment_close(c, "unplugged");
 		c->dead = true;
 	}
@@ -271,15 +289,14 @@ static int look_around(struct card *c) {
 }
 
 static void look_for_stall(struct card *c) {
-	if (c->stall_file == NULL || c->io.state == SND_PCM_STATE_PAUSED) {
+	if (c->io.state == SND_PCM_STATE_PAUSED) {
 		return;
 	}
-	bool stalled = exists(c->stall_file);
-	if (stalled && c->open_segment) {
+	if (c->stall_seen && c->open_segment) {
 		play(c, clock_position(c, now_ns()));
 		segment_close(c, "stalled");
 		c->standing = true;
-	} else if (!stalled && c->standing) {
+	} else if (!c->stall_seen && c->standing) {
 		c->standing = false;
 		segment_open(c, now_ns(), c->position);
 	}
