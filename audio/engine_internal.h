@@ -324,9 +324,9 @@ struct output {
 	bool report_due;
 	char fault[ENGINE_TEXT_SIZE]; /* told; "" while well */
 	struct dither dither[PCM_CHANNELS_MAX];
-	int64_t block; /* device frames written at a time */
+	int64_t block; /* device frames rendered at a time */
 	float *planes; /* one block for each channel, and one of a zone */
-	void *frames;  /* one block in the device's format */
+	void *frames;  /* some blocks in the device's format, written at a time */
 };
 
 void *output_run(void *output);

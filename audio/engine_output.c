@@ -31,7 +31,8 @@
 #define QUIT_NS 150000000LL /* for the last ramp */
 #define SHALLOW_MS 60       /* queued at most where nothing can be taken back */
 #define FIRST_MS 20         /* written before a device is started */
-#define BLOCK_MS 50         /* written at a time: every call to a driver costs */
+#define BLOCK_MS 50         /* rendered at a time, so that it stays in the cache */
+#define BATCH 3             /* blocks written at a time: every call to a driver costs */
 #define CRITICAL_MS 12      /* queued less than this, an empty ring has to wait */
 #define MORSEL_MS 5         /* the least worth a call to the driver before that */
 
@@ -112,7 +113,8 @@ static int allocate_blocks(struct output *o, struct error *err) {
 	o->block = p->rate * BLOCK_MS / 1000;
 	size_t block = (size_t)o->block;
 	o->planes = calloc(block * ((size_t)p->channels + 1), sizeof(*o->planes));
-	o->frames = calloc(block * (size_t)p->channels, mix_format_bytes(p->format));
+	o->frames =
+		calloc(BATCH * block * (size_t)p->channels, mix_format_bytes(p->format));
 	if (o->planes == NULL || o->frames == NULL) {
 		return error_set(err, ENOMEM, "no memory for the blocks of '%s'",
 				 o->config->pcm);
@@ -280,26 +282,37 @@ static void render_strip(struct output *o, struct strip *s, int64_t n, uint32_t 
 	}
 }
 
-/* Renders and writes up to n frames; returns how many the device took. */
-static int write_block(struct output *o, int64_t n, struct error *err) {
+/* Renders n frames, a block at most, to `to` in the device's format. */
+static void render_block(struct output *o, int64_t n, void *to) {
 	const struct pcm *p = o->device;
 	uint32_t used = 0;
 	for (struct strip *s = o->strips; s != NULL; s = s->next) {
 		render_strip(o, s, n, &used);
 	}
-	memset(o->frames, 0,
-	       (size_t)n * (size_t)p->channels * mix_format_bytes(p->format));
+	memset(to, 0, (size_t)n * (size_t)p->channels * mix_format_bytes(p->format));
 	for (int c = 0; c < p->channels; c++) {
 		if ((used & 1U << c) != 0) {
 			mix_write(p->format, plane_of(o, c), (size_t)n, c, p->channels,
-				  o->frames, &o->dither[c]);
+				  to, &o->dither[c]);
 		}
 	}
-	int done = pcm_write(o->device, o->frames, n, err);
-	if (done > 0) {
-		o->written += done;
-		o->queued += done;
+	o->written += n;
+}
+
+/* Renders and writes up to n frames, a batch at most; returns how many the device took.
+ * What it did not take is rendered anew. */
+static int write_batch(struct output *o, int64_t n, struct error *err) {
+	const struct pcm *p = o->device;
+	size_t frame_bytes = (size_t)p->channels * mix_format_bytes(p->format);
+	int64_t from = o->written;
+	while (o->written - from < n) {
+		int64_t done = o->written - from;
+		render_block(o, n - done < o->block ? n - done : o->block,
+			     (char *)o->frames + (size_t)done * frame_bytes);
 	}
+	int done = pcm_write(o->device, o->frames, n, err);
+	o->written = from + (done > 0 ? done : 0);
+	o->queued += done > 0 ? done : 0;
 	return done;
 }
 
@@ -326,12 +339,12 @@ static int64_t portion(struct output *o, int64_t n) {
 static int fill(struct output *o, int64_t to, struct error *err) {
 	o->hungry = false;
 	while (o->queued < to) {
-		int64_t n = to - o->queued < o->block ? to - o->queued : o->block;
-		n = portion(o, n);
+		int64_t most = BATCH * o->block;
+		int64_t n = portion(o, to - o->queued < most ? to - o->queued : most);
 		if (n == 0) {
 			return 0;
 		}
-		int done = write_block(o, n, err);
+		int done = write_batch(o, n, err);
 		if (done == -EPIPE) {
 			int rc = run_dry(o, err);
 			return rc < 0 ? rc : 1;
