@@ -8,7 +8,8 @@ of the whole process by its own clock. The cards are part of the process in both
 MPD is measured in two ways: as it is set up (each of its outputs converts the rate), and with
 `audio_output_format` at the cards' rate (its decoder converts once for all), which is the least it
 can cost; the ratio is to the cheaper of the two. It has soxr at the quality dalabad has, no volume,
-no replay gain: dalabad levels, limits and dithers meanwhile. Both keep the buffer they like.
+no replay gain: dalabad levels, limits and dithers meanwhile. Who keeps more queued wakes up less
+often: dalabad is measured with its own buffer, which is the shorter, and with one as long as MPD's.
 DALABA_BUILD names the build (./dev bench: build-bench). With a number: for so many zones only.
 """
 
@@ -28,6 +29,7 @@ from rig import sound, street  # noqa: E402
 ZONES = (1, 4, 16, 64)
 RATE = 44100
 CLIP_S = 60
+MPD_BUFFER_MS = 500  # its default
 SETTLE_S = 3
 MEASURE_S = 10
 LIMIT = 0.4  # of the peer's, with 16 zones
@@ -133,10 +135,11 @@ def check_cards(horns, what):
         card = street.ran(horn)
         if card.starts != 1 or card.dry or card.frames < (SETTLE_S + MEASURE_S - 1) * RATE:
             sys.exit(f"{what}: {horn.pcm} did not play through: {card}")
+    return card.buffer * 1000 // RATE
 
 
-def dalaba(folder, zones, clip):
-    with street.Street(folder, zones, RATE) as box:
+def dalaba(folder, zones, clip, buffer_ms):
+    with street.Street(folder, zones, RATE, config={"audio": {"buffer_ms": buffer_ms}}) as box:
         run = box.play(clip=box.box.clip(clip, "programme")["id"])["id"]
 
         def check():
@@ -145,16 +148,14 @@ def dalaba(folder, zones, clip):
                 sys.exit(f"dalabad does not play in every zone: {row}")
 
         figures = measure(box, check)
-    check_cards(box.horns, "dalabad")
-    return figures
+    return *figures, check_cards(box.horns, "dalabad")
 
 
 def mpd(folder, zones, clip, once):
     with Mpd(folder, zones, once) as box:
         box.play(clip)
         figures = measure(box, box.check)
-    check_cards(box.horns, "mpd")
-    return figures
+    return *figures, check_cards(box.horns, "mpd")
 
 
 def main():
@@ -166,20 +167,22 @@ def main():
         clip = sound.encode(sound.write_wav(root / "clip.wav", sound.noise(CLIP_S, 1)), "opus")
         version = subprocess.run(["mpd", "--version"], capture_output=True, text=True).stdout.split("\n")[0]
         print(f"{version}; {MEASURE_S} s of one programme at 44.1 kHz, a card for each zone")
-        print(f"{'':34} {'CPU ms per s':>12} {'of MPD':>8} {'RSS MB':>10} {'anonymous MB':>14}")
+        print(f"{'':34} {'CPU ms per s':>12} {'of MPD':>8} {'RSS MB':>10} {'anonymous MB':>14} {'buffer ms':>10}")
         for zones in counts:
             rows = {}
             for what, run in (("mpd, outputs convert", lambda f: mpd(f, zones, clip, False)),
                               ("mpd, converted once", lambda f: mpd(f, zones, clip, True)),
-                              ("dalabad", lambda f: dalaba(f, zones, clip))):  # fmt: skip
+                              ("dalabad", lambda f: dalaba(f, zones, clip, 200)),
+                              ("dalabad, MPD's buffer",
+                               lambda f: dalaba(f, zones, clip, MPD_BUFFER_MS))):  # fmt: skip
                 folder = root / f"{len(rows)}-{zones}"
                 os.mkdir(folder)
                 rows[what] = run(folder)
-            least = min(rows[what][0] for what in rows if what != "dalabad")
-            for what, (cpu_ms, resident, anonymous) in rows.items():
-                limit = f"  (to reach: {LIMIT})" if what == "dalabad" and zones == 16 else ""
+            least = min(rows[what][0] for what in rows if what.startswith("mpd"))
+            for what, (cpu_ms, resident, anonymous, buffer_ms) in rows.items():
+                limit = f"  (to reach: {LIMIT})" if what.startswith("dalabad") and zones == 16 else ""
                 print(f"{f'{what}, {zones} zones':34} {cpu_ms:12.2f} {cpu_ms / least:8.2f} "
-                      f"{resident:10.1f} {anonymous:14.1f}{limit}")
+                      f"{resident:10.1f} {anonymous:14.1f} {buffer_ms:10}{limit}")
 
 
 if __name__ == "__main__":

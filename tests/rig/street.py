@@ -61,6 +61,7 @@ class Ran:
     starts: int
     dry: int  # xruns
     frames: int  # of the segments that have ended
+    buffer: int  # frames
     least: int  # frames that were ever queued, from 2 s after a start on; -1: not known
 
 
@@ -71,17 +72,18 @@ def ran(horn):
     stops = [e for e in events if e["event"] == "stop"]
     least = [e["least"] for e in stops if e["least"] >= 0]
     return Ran(len(events) - len(stops), sum(e["reason"] == "xrun" for e in stops),
-               sum(e["frames"] for e in stops), min(least) if least else -1)  # fmt: skip
+               sum(e["frames"] for e in stops), max((e["buffer"] for e in events if "buffer" in e), default=0),
+               min(least) if least else -1)  # fmt: skip
 
 
 class Street:
     """A box of its own, started; gone at the end of the `with`."""
 
-    def __init__(self, folder, zones=16, rate=48000, keep=False):
+    def __init__(self, folder, zones=16, rate=48000, keep=False, config=None):
         self.folder = pathlib.Path(folder)
         self.rate = rate
         cards, self.horns = make_cards(self.folder, zones, rate, keep)
-        self.box = daemon.Daemon(self.folder, cards.env()).start()
+        self.box = daemon.Daemon(self.folder, cards.env(), config).start()
         self.api = self.box.api
         try:
             # At their highest gain always: what sounds is then the clip, alert or not.
