@@ -43,6 +43,7 @@ struct engine_zone {
 	const int *channels;
 	size_t n_channels;
 	double gain_db;
+	double urgent_gain_db; /* of urgent jobs, instead */
 	int lead_ms;
 };
 

@@ -119,7 +119,8 @@ struct track {
 	int64_t submitted_ns;
 	int64_t lead_ns;
 	struct reader *reader;
-	bool live; /* made at the pace of the clock: engine_pace.c */
+	bool live;   /* made at the pace of the clock: engine_pace.c */
+	bool urgent; /* sounds at the zone's urgent gain */
 	/* Shared. */
 	/* By the outputs: the least any had before it would have run dry; by the reader:
 	 * INT64_MAX, to learn it anew. */
@@ -160,6 +161,7 @@ struct strip {
 	uint32_t channels; /* bit c: it plays on channel c */
 	struct strip *next;
 	struct glide gain;
+	struct glide urgent_gain;
 	struct limiter limiter;
 	struct strip_mark
 		*marks; /* of the newest blocks, as many as a rewind can cross */
@@ -182,8 +184,8 @@ int strip_set_rate(struct strip *s, int rate, int64_t buffer_frames, struct erro
 /* What it has mixed ahead no longer holds: a voice begins, is cut or is lost there. */
 void strip_renew(struct strip *s);
 void strip_forget(struct strip *s); /* device frames are counted on from elsewhere */
-/* Glides there, or is there at once where nothing sounds. */
-void strip_set_gain(struct strip *s, float gain);
+/* Glides there, or is there at once where nothing sounds. urgent_gain: of urgent jobs. */
+void strip_set_gains(struct strip *s, float gain, float urgent_gain);
 /* Renders device frames [d, d + n) of the zone from the voices given (those of other
  * zones are left alone). False where there is nothing but silence; frames is untouched
  * then. Where d is not what follows, it starts anew ENGINE_PREROLL before it. */
@@ -198,7 +200,7 @@ int64_t voice_end_d(const struct voice *v, int rate); /* device frame behind its
 
 enum command_kind {
 	COMMAND_TAP,         /* tap: its voices, to be played */
-	COMMAND_ZONE,        /* strip; NULL where it has it: zone, channels, gain_db */
+	COMMAND_ZONE,        /* strip; NULL where it has it: zone, channels, gains */
 	COMMAND_ZONE_REMOVE, /* zone */
 	COMMAND_CONFIG,      /* config */
 	COMMAND_TRACK,       /* reader: track to play */
@@ -217,6 +219,7 @@ struct command {
 	int64_t zone;
 	uint32_t channels;
 	double gain_db;
+	double urgent_gain_db;
 	struct command *next; /* core: those a full queue did not take */
 };
 

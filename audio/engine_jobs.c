@@ -86,6 +86,7 @@ static struct track *new_track(struct engine *e, struct job *job) {
 	t->job = job;
 	t->submitted_ns = engine_now_ns();
 	t->live = job_live(job);
+	t->urgent = job->urgent;
 	t->reader = &e->readers[t->live ? READER_LIVE : READER_DISK];
 	atomic_init(&t->slack_ns, INT64_MAX);
 	return t;

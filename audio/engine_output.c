@@ -429,8 +429,7 @@ static void take_zone(struct output *o, const struct command *c) {
 	} else {
 		s = voices_strip(o, c->zone);
 	}
-	float gain = mix_gain_of_db(c->gain_db);
-	strip_set_gain(s, gain);
+	strip_set_gains(s, mix_gain_of_db(c->gain_db), mix_gain_of_db(c->urgent_gain_db));
 	s->channels = c->channels;
 	if (o->device != NULL && prepare_strip(o, s, &err) < 0) {
 		fail(o, &err);

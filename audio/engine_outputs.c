@@ -170,6 +170,10 @@ void engine_output_remove(struct engine *e, int64_t output) {
 	core_do_owed(e);
 }
 
+static bool gain_fits(double db) {
+	return db >= GAIN_MIN_DB && db <= GAIN_MAX_DB;
+}
+
 static int check_zone(const struct engine_zone *zone, const struct output *o,
 		      uint32_t *channels, struct error *err) {
 	if (zone->n_channels == 0) {
@@ -187,7 +191,7 @@ static int check_zone(const struct engine_zone *zone, const struct output *o,
 		}
 		*channels |= 1U << c;
 	}
-	if (!(zone->gain_db >= GAIN_MIN_DB && zone->gain_db <= GAIN_MAX_DB)) {
+	if (!gain_fits(zone->gain_db) || !gain_fits(zone->urgent_gain_db)) {
 		return error_set_field(err, EINVAL, "gain_db", "a gain is %g to %g dB",
 				       GAIN_MIN_DB, GAIN_MAX_DB);
 	}
@@ -230,7 +234,11 @@ int engine_zone_set(struct engine *e, const struct engine_zone *zone, struct err
 				       (long long)zone->output);
 	}
 	struct command c = {
-		.kind = COMMAND_ZONE, .zone = zone->id, .gain_db = zone->gain_db};
+		.kind = COMMAND_ZONE,
+		.zone = zone->id,
+		.gain_db = zone->gain_db,
+		.urgent_gain_db = zone->urgent_gain_db,
+	};
 	int rc = check_zone(zone, o, &c.channels, err);
 	if (rc < 0) {
 		return rc;

@@ -2,6 +2,10 @@
  * added up, zone gain, limiter. Thread: the output's. Never blocks, and allocates only
  * where the rate is set.
  *
+ * An urgent voice has a gain of its own: an alert is as loud as may be from its first
+ * sample on, and what makes way for it, or comes back behind it, is not, not for a
+ * moment.
+ *
  * A voice's frame k lies on device frame begin_d + k, always, and every step here is a
  * matter of where a frame lies. So what a device frame contains does not depend on how we
  * came there: after an xrun, a rewind or a silence the chain is run over the frames
@@ -17,6 +21,7 @@ struct strip *strip_new(int64_t zone) {
 	if (s != NULL) {
 		s->zone = zone;
 		glide_init(&s->gain, 1.0F);
+		glide_init(&s->urgent_gain, 1.0F);
 	}
 	return s;
 }
@@ -51,22 +56,33 @@ void strip_renew(struct strip *s) {
 	s->given_d = INT64_MIN;
 }
 
+/* Nobody hears a gain move in silence. */
+static void rest_gains(struct strip *s) {
+	glide_init(&s->gain, s->gain.to);
+	glide_init(&s->urgent_gain, s->urgent_gain.to);
+}
+
 void strip_forget(struct strip *s) {
 	s->running = false;
 	s->mixed_d = INT64_MIN;
-	glide_init(&s->gain, s->gain.to);
+	rest_gains(s);
 	for (size_t i = 0; i < s->n_marks; i++) {
 		s->marks[i].at = INT64_MIN;
 	}
 	level_clear_all(&s->level);
 }
 
-void strip_set_gain(struct strip *s, float gain) {
+static void set_gain(const struct strip *s, struct glide *g, float gain) {
+	if (g->to != gain) {
+		glide_to(g, gain, s->next_d, s->rate * ENGINE_GLIDE_MS / 1000);
+	}
+}
+
+void strip_set_gains(struct strip *s, float gain, float urgent_gain) {
+	set_gain(s, &s->gain, gain);
+	set_gain(s, &s->urgent_gain, urgent_gain);
 	if (!s->running) {
-		/* Nobody hears a gain move in silence. */
-		glide_init(&s->gain, gain);
-	} else {
-		glide_to(&s->gain, gain, s->next_d, s->rate * ENGINE_GLIDE_MS / 1000);
+		rest_gains(s);
 	}
 }
 
@@ -129,6 +145,7 @@ static void add_voice(struct strip *s, struct voice *v, float *sum) {
 		mix_fade_out(frames, (size_t)n, at, v->cut_d, v->cut_frames);
 	}
 	gain_line_apply(&v->gain, frames, (size_t)n, at);
+	glide_apply(v->track->urgent ? &s->urgent_gain : &s->gain, frames, (size_t)n, at);
 	mix_add(sum + skip, frames, (size_t)n);
 }
 
@@ -148,7 +165,6 @@ static void next_block(struct strip *s, struct voice *voices) {
 			add_voice(s, v, s->block);
 		}
 	}
-	glide_apply(&s->gain, s->block, ENGINE_BLOCK, s->next_d);
 	limiter_process(&s->limiter, s->block, ENGINE_BLOCK);
 	s->next_d += ENGINE_BLOCK;
 	s->mixed_d = s->next_d > s->mixed_d ? s->next_d : s->mixed_d;
@@ -180,7 +196,7 @@ bool strip_render(struct strip *s, struct voice *voices, int64_t d, int64_t n,
 		  float *frames) {
 	if (!sounds_within(s, voices, d, d + n + LIMITER_DELAY)) {
 		s->running = false;
-		glide_init(&s->gain, s->gain.to);
+		rest_gains(s);
 		level_clear(&s->level, strip_level_block(d), strip_level_block(d + n));
 		return false;
 	}

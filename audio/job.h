@@ -35,7 +35,8 @@ struct job {
 	/* Place of its first frame in all that, repeats and gaps included; more than 0 it
 	 * fades in from there. Behind the end it is over at once. */
 	int64_t from_ms;
-	bool urgent;      /* finds room where others do not any more */
+	bool urgent;      /* finds room where others do not any more, and sounds at the
+			     zone's urgent_gain_db */
 	bool taped;       /* what it sends to each zone can be had (engine_tape) */
 	int64_t *zones;   /* engine zones that play it */
 	double *gains_db; /* of each, what it begins with, -120 to 0: 0 as it is */

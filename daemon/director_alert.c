@@ -30,27 +30,6 @@ void director_zone_keep(struct live_zone *lz, const struct live_run *live, size_
 	}
 }
 
-/* Also while one that was stopped fades out. */
-static bool sounds_urgent(const struct director *d, int64_t zone) {
-	for (const struct live_run *live = d->runs; live != NULL; live = live->next) {
-		size_t i = live_run_urgent(live) ? live_run_find(live, zone)
-						 : live->run.n_zones;
-		if (i < live->run.n_zones && live->zones[i].stage == STAGE_PLAYING) {
-			return true;
-		}
-	}
-	return false;
-}
-
-void director_zone_loudness(struct director *d, struct live_zone *lz) {
-	bool loud = (lz->holder != NULL && live_run_urgent(lz->holder)) ||
-		    sounds_urgent(d, lz->zone.id);
-	if (loud != lz->loud) {
-		lz->loud = loud;
-		director_zone_apply(d, lz);
-	}
-}
-
 void director_note_defiance(struct director *d, struct live_run *live, size_t i) {
 	struct run_zone *rz = &live->run.zones[i];
 	const struct live_zone *lz = director_zone(d, rz->zone);

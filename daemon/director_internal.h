@@ -105,7 +105,6 @@ struct live_zone {
 	struct live_run *holder;  /* who may sound; NULL */
 	struct live_run *beneath; /* a background that sounds softly beneath it; NULL */
 	bool wanted;              /* while the queues are looked at: somebody waits */
-	bool loud;                /* at max_gain_db: an emergency has it */
 	int amplifier;            /* its number; below 0: none */
 	struct contender kept;    /* for this alert, where it has no holder */
 	int64_t kept_until_ns;
@@ -229,8 +228,6 @@ const struct contender *director_zone_kept(const struct live_zone *lz,
 					   const struct live_run *asking);
 /* `live` has played in its zone i to the end. */
 void director_zone_keep(struct live_zone *lz, const struct live_run *live, size_t i);
-/* Gives the zone the gain that belongs to who has it. */
-void director_zone_loudness(struct director *d, struct live_zone *lz);
 /* Notes in zone i what did not keep it from sounding: an emergency, or a live call that
  * was confirmed. */
 void director_note_defiance(struct director *d, struct live_run *live, size_t i);
@@ -264,7 +261,6 @@ int director_zones_load(struct director *d, struct error *err);
 void director_zones_free(struct director *d);
 bool director_zone_quiet(const struct director *d, const struct zone *zone, int64_t at_us,
 			 char *reason, size_t size);
-void director_zone_apply(struct director *d, const struct live_zone *lz);
 void director_output_fault(struct director *d, int64_t output, const char *text);
 
 /* director_pass.c */

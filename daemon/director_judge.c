@@ -160,7 +160,6 @@ static void judge_zone(struct director *d, struct live_run *live, size_t i,
 		make_way(d, lz, live, i);
 		lz->holder = live;
 		lz->kept_until_ns = 0;
-		director_zone_loudness(d, lz);
 	}
 	lzr->stage = STAGE_HANDED;
 }

@@ -527,9 +527,6 @@ void director_zone_end(struct director *d, struct live_run *live, size_t i,
 	if (lz != NULL && outcome == OUTCOME_PLAYED) {
 		director_zone_keep(lz, live, i);
 	}
-	if (lz != NULL) {
-		director_zone_loudness(d, lz);
-	}
 	log_info("run %lld '%s' in zone '%s': %s%s%s", (long long)live->run.id,
 		 live->run.title, rz->zone_name, outcome_name(outcome),
 		 rz->reason != NULL ? ": " : "", rz->reason != NULL ? rz->reason : "");

@@ -72,24 +72,17 @@ void director_output_fault(struct director *d, int64_t output, const char *text)
 static int engine_take_zone(struct director *d, const struct live_zone *lz,
 			    struct error *err) {
 	const struct zone *zone = &lz->zone;
-	bool highest = lz->loud || zone->gain_db > zone->max_gain_db;
-	double gain_db = highest ? zone->max_gain_db : zone->gain_db;
+	bool beyond = zone->gain_db > zone->max_gain_db;
 	struct engine_zone ez = {
 		.id = zone->id,
 		.output = zone->output,
 		.channels = zone->channels,
 		.n_channels = zone->n_channels,
-		.gain_db = gain_db,
+		.gain_db = beyond ? zone->max_gain_db : zone->gain_db,
+		.urgent_gain_db = zone->max_gain_db,
 		.lead_ms = zone->lead_ms,
 	};
 	return engine_zone_set(d->config.engine, &ez, err);
-}
-
-void director_zone_apply(struct director *d, const struct live_zone *lz) {
-	struct error err = {0};
-	if (engine_take_zone(d, lz, &err) < 0) {
-		log_err("zone '%s' keeps its gain: %s", lz->zone.name, err.text);
-	}
 }
 
 static int engine_take_output(struct director *d, const struct output *output,

@@ -151,6 +151,33 @@ def test_quiet_hours_do_not_count(horns):
     assert Capture(horns.card.capture).loudest(0) > 8000
 
 
+def test_it_alone_is_loud(horns):
+    """From its first sample on; what makes way for it, and comes back behind it, is not. The zone
+    at the other end, where nothing else sounds, is what it is held against."""
+    for zone, gain in (0, -20), (3, 0):
+        horns.api.patch(f"/zones/{horns.zones[zone]}", {"gain_db": gain, "max_gain_db": 0})
+    song = horns.announcement(horns.clip(12, seed=8)[0], resume="resume")
+    run = horns.push(horns.zones[:1], announcement=song)
+    horns.box.wait_run(run, states=("playing",))
+    time.sleep(1)
+    asked = time.monotonic_ns()
+    alert = horns.alert(zones=(0, 3), repeat_every_s=None)
+    time.sleep(2)
+    horns.api.post(f"/alerts/{alert['id']}/cancel")
+    stopped = time.monotonic_ns()
+    horns.box.wait_run(run)
+    horns.box.close()
+    got = Capture(horns.card.capture)
+    began = got.sounding(3)[0][0]
+    (_, alone), (_, above) = (got.timeline(c, began, began + 3e8) for c in (3, 0))
+    window = sound.RATE // 50
+    gains = [a @ b / (a @ a) for i in range(0, len(alone) - window, window)
+             for a, b in [(alone[i : i + window], above[i : i + window])]]  # fmt: skip
+    assert all(0.9 < gain < 1.1 for gain in gains), gains
+    before = got.loudest(0, to_ns=asked)
+    assert got.loudest(0, stopped + 3e8) <= 1.2 * before, before
+
+
 def test_it_repeats_until_it_is_cancelled(horns):
     other = horns.alert(zones=(3,), repeat_every_s=None)
     alert = horns.alert(zones=(0, 1), repeat_every_s=15)

@@ -37,6 +37,7 @@ void rig_stop(struct rig *rig);
 
 const char *rig_path(const struct rig *rig, const char *name); /* of 8 buffers in turn */
 const char *rig_pcm(const struct rig *rig, int64_t output);
+/* Urgent jobs sound there at 0 dB. */
 void rig_zone(struct rig *rig, int64_t zone, int64_t output, int channel, double gain_db);
 
 /* A job of one chime ("three-tone") repeated, or of one clip. */

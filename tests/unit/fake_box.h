@@ -77,7 +77,7 @@ size_t fake_box_heard(int64_t zone, struct fake_sound ret[FAKE_SOUNDS]);
  * live;
  * "" where nothing does. */
 const char *fake_box_says(int64_t zone);
-double fake_box_gain_db(int64_t zone); /* as the engine was told last */
+double fake_box_gain_db(int64_t zone); /* of what sounds there */
 /* There are two amplifiers, "hall" and "tower". Whether it is needed now. */
 bool fake_box_amplified(size_t i);
 /* From now on every job in every zone fails with these words; NULL: no more. */

@@ -5,6 +5,7 @@
 #include "audio/jitter.h"
 #include "base/str.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -29,7 +30,8 @@ struct fake_job {
 	double gain_db;
 	double begun_db;
 	bool started;
-	bool cut;            /* fading; end_us is when that is over */
+	bool cut; /* fading; end_us is when that is over */
+	bool urgent;
 	bool astray;         /* the clock was set while it sounded */
 	char says[SAYS_MAX]; /* its parts, "CC_TA" */
 	struct jitter *live; /* a live job: it sounds until that ends */
@@ -46,6 +48,7 @@ static int64_t broken_zone; /* 0: all */
 static bool stalled;        /* the core does not come round */
 static const struct fake_box *box;
 static double gains_db[ZONES_MAX];
+static double urgent_gains_db[ZONES_MAX];
 
 static void event_add(const struct engine_event *event) {
 	assert_true(first_event + n_events < EVENTS_MAX);
@@ -98,12 +101,19 @@ int engine_zone_set(struct engine *e, const struct engine_zone *zone, struct err
 	}
 	outputs[zone->id] = zone->output;
 	gains_db[zone->id] = zone->gain_db;
+	urgent_gains_db[zone->id] = zone->urgent_gain_db;
 	leads_ms[zone->id] = zone->lead_ms;
 	return 0;
 }
 
 double fake_box_gain_db(int64_t zone) {
-	return gains_db[zone];
+	for (size_t i = 0; i < n_jobs; i++) {
+		if (jobs[i].started && !jobs[i].cut && jobs[i].zone == zone) {
+			return jobs[i].gain_db +
+			       (jobs[i].urgent ? urgent_gains_db[zone] : gains_db[zone]);
+		}
+	}
+	return -INFINITY;
 }
 
 void engine_zone_remove(struct engine *e, int64_t zone) {
@@ -172,6 +182,7 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 			.start_us = start_us,
 			.end_us = start_us + (left_us > 0 ? left_us : 0),
 			.from_ms = job->from_ms,
+			.urgent = job->urgent,
 			.gain_db = job->gains_db[i],
 			.begun_db = job->gains_db[i],
 		};

@@ -280,11 +280,74 @@ static void begins_within_itself(void **state) {
 	}
 }
 
+/* wanted[i] at `gain` added to what lies at `at` in a line of what should be heard. */
+static void lay(float *line, size_t n, int64_t at, const float *wanted, size_t n_wanted,
+		float gain) {
+	for (size_t i = 0; i < n_wanted; i++) {
+		int64_t k = at + (int64_t)i;
+		if (k >= 0 && k < (int64_t)n) {
+			line[k] += gain * wanted[i];
+		}
+	}
+}
+
+/* Over a job that goes on in its zone, whose gain is low, an urgent one is as loud as may
+ * be from its first frame to its last, and the other stays as it is: every frame of both
+ * is there, whatever was taken back for it. */
+static void urgent_ones_have_a_gain_of_their_own(void **state) {
+	(void)state;
+	struct rig rig;
+	struct rig_card card = {1, RATE, false, NULL};
+	int64_t zone = 1;
+	int64_t began_ns[2];
+	rig_start(&rig, &card, 1, 200);
+	rig_zone(&rig, zone, 1, 0, -20.0);
+	for (int64_t id = 1; id <= 2; id++) {
+		struct job *job = rig_chime(id, &zone, 1, id == 1 ? 2 : 1);
+		job->urgent = id == 2;
+		rig_submit(&rig, job);
+		const struct engine_event *e =
+			rig_wait(&rig, ENGINE_JOB_STARTED, id, zone, 5);
+		assert_non_null(e);
+		began_ns[id - 1] = e->at_ns;
+		rig_run(&rig, 1.0);
+	}
+	wait_end(&rig, 2, ENGINE_END_PLAYED);
+	wait_end(&rig, 1, ENGINE_END_PLAYED);
+	struct heard h = close_and_hear(&rig, 0);
+	size_t n = 0;
+	float *music = rig_chime_frames(2, &n);
+	size_t n_urgent = 0;
+	float *urgent = rig_chime_frames(1, &n_urgent);
+	double snr_db = -200.0;
+	/* When each began is known to a frame or two. */
+	for (int64_t apart = -3; apart <= 3; apart++) {
+		float *line = calloc(h.n, sizeof(*line));
+		struct gain_line one;
+		assert_non_null(line);
+		gain_line_init(&one, 1.0F);
+		lay(line, h.n, frame_of(&h, began_ns[0]) + apart, music, n,
+		    mix_gain_of_db(-20.0));
+		lay(line, h.n, frame_of(&h, began_ns[1]), urgent, n_urgent, 1.0F);
+		for (int64_t at = -3; at <= 3; at++) {
+			snr_db = fmax(snr_db, fit(&h, at, line, 0, h.n, &one, 1));
+		}
+		free(line);
+	}
+	print_message("urgent over another: %.1f dB\n", snr_db);
+	assert_true(snr_db >= 60.0);
+	free(urgent);
+	free(music);
+	free(h.frames);
+	rig_stop(&rig);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ducks_and_comes_back),
 		cmocka_unit_test(is_soft_in_one_zone_alone),
 		cmocka_unit_test(begins_within_itself),
+		cmocka_unit_test(urgent_ones_have_a_gain_of_their_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,7 @@ static void start(struct bench *b) {
 	b->strip = strip_new(1);
 	assert_non_null(b->strip);
 	assert_int_equal(strip_set_rate(b->strip, RATE, DEPTH, &err), 0);
-	strip_set_gain(b->strip, 1.5F);
+	strip_set_gains(b->strip, 1.5F, 1.5F);
 }
 
 static void stop(struct bench *b) {
@@ -81,7 +81,7 @@ static void goes_straight(float *to) {
 	struct bench b;
 	start(&b);
 	render(&b, 0, TURN, to);
-	strip_set_gain(b.strip, 0.4F);
+	strip_set_gains(b.strip, 0.4F, 0.4F);
 	render(&b, TURN, TOTAL - TURN, to + TURN);
 	stop(&b);
 }
@@ -95,7 +95,7 @@ static void is_the_same_however_often_it_is_rendered(void **state) {
 	struct bench b;
 	start(&b);
 	render(&b, 0, TURN, taken);
-	strip_set_gain(b.strip, 0.4F);
+	strip_set_gains(b.strip, 0.4F, 0.4F);
 	int64_t backs = 0;
 	int64_t edge = TURN;
 	for (int64_t d = TURN; d < TOTAL;) {
@@ -132,7 +132,7 @@ static void keeps_its_place(void **state) {
 	start(&b);
 	/* Silence before the job is not rendered at all. */
 	assert_false(strip_render(b.strip, &b.voice, 0, 1000, frames));
-	strip_set_gain(b.strip, 0.1F);
+	strip_set_gains(b.strip, 0.1F, 0.1F);
 	assert_true(strip_render(b.strip, &b.voice, 1000, 9000, frames));
 	for (int64_t i = 0; i < 9000; i++) {
 		int64_t at = 1000 + i - BEGIN;
@@ -150,7 +150,7 @@ static void begins_on_what_was_mixed_ahead(void **state) {
 	struct bench b;
 	float frames[3000];
 	start(&b);
-	strip_set_gain(b.strip, 0.1F);
+	strip_set_gains(b.strip, 0.1F, 0.1F);
 	struct voice other = b.voice;
 	other.begin_d = 5000;
 	other.phase = VOICE_WAITING;
