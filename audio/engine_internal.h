@@ -313,7 +313,10 @@ struct output {
 	int64_t rest_ns;    /* not started before: it ran dry */
 	int64_t dry_ns;     /* since when it runs dry right after each start */
 	int dry;            /* so many times in a row */
-	bool doubted;       /* its fault is that; over when it runs */
+	bool doubted;       /* it opened and failed; over when it has run */
+	int relapses;       /* so often it did not stay well */
+	int64_t well_ns;    /* when it was last told of as well */
+	int64_t begun_d;    /* started: device frame that was its first */
 	int64_t retry_ns;
 	int failures;    /* in a row */
 	int64_t quit_ns; /* it ends then at the latest; 0: not ordered to */

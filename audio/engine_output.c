@@ -22,6 +22,8 @@
 #define STALLED_NS 1000000000LL /* a running device whose position does not move */
 #define SOON_NS 200000000LL     /* dry within so long of its start: not for being late */
 #define DRY_NS 5000000000LL     /* that again and again: a fault */
+#define STEADY_NS 5000000000LL  /* well for so long, its next fault is a new one */
+#define PROOFS 5                /* times that what a device has to prove is doubled */
 #define RETRY_MIN_NS 100000000LL
 #define RETRY_MAX_NS 5000000000LL
 #define HUNGRY_NS 2000000LL      /* until a ring has more */
@@ -80,9 +82,21 @@ static void close_device(struct output *o) {
 	atomic_store_explicit(&o->zero_ns, ENGINE_STANDS, memory_order_relaxed);
 }
 
+/* It opened and is no good: it counts as well once it has run for a while, longer each
+ * time that this does not last. Else it would be tried without a rest, and its fault come
+ * and go. */
+static void doubt(struct output *o, int64_t now_ns) {
+	bool steady = !o->doubted && now_ns - o->well_ns >= STEADY_NS;
+	o->relapses = steady ? 0 : o->relapses + (o->relapses < PROOFS);
+	o->doubted = true;
+}
+
 /* What sounds there ends; what is due later waits for the device to come back. */
 static void fail(struct output *o, const struct error *err) {
 	int64_t now_ns = engine_now_ns();
+	if (o->device != NULL) {
+		doubt(o, now_ns);
+	}
 	voices_fail(o, 0, now_ns, err->text);
 	close_device(o);
 	int64_t pause_ns = RETRY_MIN_NS << (o->failures < 6 ? o->failures : 6);
@@ -139,6 +153,7 @@ static void tell_well(struct output *o) {
 		   (long long)(p->buffer_frames * 1000 / p->rate), urgent);
 	o->failures = 0;
 	o->doubted = false;
+	o->well_ns = engine_now_ns();
 	o->fault[0] = '\0';
 	tell(o, ENGINE_OUTPUT_OK, text);
 }
@@ -174,7 +189,6 @@ static void open_device(struct output *o) {
 	}
 	atomic_store_explicit(&o->open_rate, p->rate, memory_order_relaxed);
 	voices_tune(o);
-	/* One that opens and runs dry is well when it has run. */
 	if (!o->doubted) {
 		tell_well(o);
 	}
@@ -211,7 +225,6 @@ static int run_dry(struct output *o, struct error *err) {
 	o->rest_ns =
 		soon ? now_ns + rests_ms[o->dry < last ? o->dry : last] * 1000000LL : 0;
 	if (soon && (o->doubted || now_ns - o->dry_ns > DRY_NS)) {
-		o->doubted = true;
 		return error_set(err, EPIPE,
 				 "'%s' runs dry right after each start; check the card "
 				 "and its cable",
@@ -230,9 +243,6 @@ static int look(struct output *o, int64_t now_ns, struct error *err) {
 	if (st.state != PCM_RUNNING) {
 		return run_dry(o, err);
 	}
-	if (o->doubted && now_ns - o->started_ns >= SOON_NS) {
-		tell_well(o);
-	}
 	int64_t heard = o->written - st.delay;
 	if (heard > o->heard || o->moved_ns == 0) {
 		o->heard = heard;
@@ -242,6 +252,10 @@ static int look(struct output *o, int64_t now_ns, struct error *err) {
 			err, ETIMEDOUT,
 			"'%s' has stopped taking sound; check the card and its cable",
 			o->config->pcm);
+	}
+	if (o->doubted && timeline_ns(o->heard - o->begun_d, o->device->rate) >=
+				  SOON_NS << o->relapses) {
+		tell_well(o);
 	}
 	o->queued = st.queued;
 	(void)timeline_report(&o->timeline, heard, st.at_ns);
@@ -360,6 +374,7 @@ static int start(struct output *o, struct error *err) {
 	int64_t first = frames_of_ms(o, FIRST_MS);
 	first = first > o->device->shallow_frames ? first : o->device->shallow_frames;
 	o->started_ns = engine_now_ns();
+	o->begun_d = o->written;
 	int rc = fill(o, first < depth(o) ? first : depth(o), err);
 	rc = rc != 0 ? rc : pcm_start(o->device, err);
 	if (rc != 0) {
@@ -411,7 +426,7 @@ static int serve(struct output *o, int64_t now_ns, struct error *err) {
 	}
 	bool sounding = voices_sounding(o);
 	o->sounded_ns = sounding || o->voices != NULL ? now_ns : o->sounded_ns;
-	if (!sounding && now_ns - o->sounded_ns > LINGER_NS) {
+	if (!sounding && !o->doubted && now_ns - o->sounded_ns > LINGER_NS) {
 		return stand(o, err);
 	}
 	voices_tell_slack(o);
@@ -456,6 +471,7 @@ static void take_config(struct output *o, struct output_config *config) {
 	o->config = config;
 	o->failures = 0;
 	o->doubted = false;
+	o->relapses = 0;
 	o->dry = 0;
 	o->rest_ns = 0;
 	o->retry_ns = 0;

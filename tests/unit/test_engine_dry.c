@@ -1,7 +1,8 @@
-/* test_engine_dry.c - a card that runs dry right after each start. The output's thread
- * goes before all ordinary ones: if it tried again without a rest, nothing else on the
- * box would run. The card is one of this file's own, which counts what is asked of it. In
- * real time. */
+/* test_engine_dry.c - a card that runs dry right after each start, or opens and then
+ * fails. The output's thread goes before all ordinary ones: if it tried again without a
+ * rest, nothing else on the box would run; and a fault that comes and goes is none that
+ * anybody can act on. The card is one of this file's own, which counts what is asked of
+ * it. In real time. */
 #include "audio/engine_internal.h"
 #include "engine_rig.h"
 
@@ -18,8 +19,10 @@
 #define ENDLESS_MS 1000000
 
 /* Of the one card there is; its thread reads them, the test sets them. */
-static _Atomic int runs_ms;  /* so long after a start it is dry */
-static _Atomic bool refuses; /* it says so when it is written to, before any start */
+static _Atomic int runs_ms;   /* so long after a start it is dry */
+static _Atomic bool refuses;  /* it says so when it is written to, before any start */
+static _Atomic int breaks_ms; /* so long after a start it fails for good */
+static _Atomic bool unwritable;
 static _Atomic int starts;
 static _Atomic int calls;
 static _Atomic int opens;
@@ -47,6 +50,9 @@ static int card_write(struct pcm *p, const void *frames, int64_t n, struct error
 	(void)frames;
 	atomic_fetch_add(&calls, 1);
 	move(c);
+	if (atomic_load(&unwritable)) {
+		return error_set(err, EIO, "cannot write to 'card1': Input/output error");
+	}
 	if (c->dry || atomic_load(&refuses)) {
 		return error_set(err, EPIPE, "dry");
 	}
@@ -58,8 +64,10 @@ static int card_write(struct pcm *p, const void *frames, int64_t n, struct error
 
 static int card_start(struct pcm *p, struct error *err) {
 	struct card *c = (struct card *)p;
-	(void)err;
 	atomic_fetch_add(&starts, 1);
+	if (atomic_load(&breaks_ms) == 0) {
+		return error_set(err, ENODEV, "cannot start 'card1': No such device");
+	}
 	c->running = true;
 	c->start_ns = engine_now_ns();
 	return 0;
@@ -67,9 +75,13 @@ static int card_start(struct pcm *p, struct error *err) {
 
 static int card_status(struct pcm *p, struct pcm_status *ret, struct error *err) {
 	struct card *c = (struct card *)p;
-	(void)err;
 	atomic_fetch_add(&calls, 1);
 	move(c);
+	if (c->running &&
+	    engine_now_ns() - c->start_ns >= atomic_load(&breaks_ms) * 1000000LL) {
+		return error_set(err, ENODEV,
+				 "cannot read the state of 'card1': No such device");
+	}
 	*ret = (struct pcm_status){
 		.state = c->dry       ? PCM_XRUN
 			 : c->running ? PCM_RUNNING
@@ -137,6 +149,8 @@ static void start(struct rig *rig) {
 	atomic_store(&starts, 0);
 	atomic_store(&calls, 0);
 	atomic_store(&opens, 0);
+	atomic_store(&unwritable, false);
+	atomic_store(&breaks_ms, ENDLESS_MS);
 	assert_int_equal(engine_new_with(&config, card_open, &rig->engine, &err), 0);
 	assert_int_equal(engine_output_set(rig->engine, &o, &err), 0);
 	rig_zone(rig, 1, 1, 0, 0.0);
@@ -211,6 +225,65 @@ static void rests_between_starts(void **state) {
 	}
 }
 
+struct broken_case {
+	const char *name;
+	bool unwritable;
+	int breaks_ms;
+	const char *words;
+};
+
+static const struct broken_case broken_cases[] = {
+	{"not to be written to", true, ENDLESS_MS, "Input/output error"},
+	{"not to be started", false, 0, "No such device"},
+	{"gone 50 ms after each start", false, 50, "No such device"},
+	{"gone 300 ms after each start", false, 300, "No such device"},
+};
+
+/* One that opens and then fails is tried as rarely as one that does not open, and has one
+ * fault until it is mended. */
+static void check_broken(const struct broken_case *c) {
+	struct rig rig;
+	int64_t zone = 1;
+	print_message("%s\n", c->name);
+	atomic_store(&runs_ms, ENDLESS_MS);
+	atomic_store(&refuses, false);
+	start(&rig);
+	atomic_store(&unwritable, c->unwritable);
+	atomic_store(&breaks_ms, c->breaks_ms);
+	rig_submit(&rig, rig_chime(1, &zone, 1, 1));
+	const struct engine_event *e = rig_wait(&rig, ENGINE_JOB_ENDED, 1, 1, 5);
+	assert_non_null(e);
+	assert_int_equal(e->end, ENGINE_END_FAILED);
+	assert_non_null(strstr(e->text, c->words));
+	for (int64_t id = 100; id < 140; id++) {
+		rig_submit(&rig, rig_chime(id, &zone, 1, 1));
+		rig_run(&rig, 0.2);
+	}
+	print_message("opened %d times in 8 s, %zu faults told\n", atomic_load(&opens),
+		      rig_count(&rig, ENGINE_OUTPUT_FAULT, 0, 0));
+	assert_in_range(atomic_load(&opens), 4, 10);
+	assert_int_equal(rig_count(&rig, ENGINE_OUTPUT_FAULT, 0, 0), 1);
+	assert_int_equal(count_ok(&rig), 1);
+	atomic_store(&unwritable, false);
+	atomic_store(&breaks_ms, ENDLESS_MS);
+	for (int i = 0; i < 150 && count_ok(&rig) < 2; i++) {
+		rig_run(&rig, 0.1);
+	}
+	assert_int_equal(count_ok(&rig), 2);
+	rig_submit(&rig, rig_chime(2, &zone, 1, 1));
+	e = rig_wait(&rig, ENGINE_JOB_ENDED, 2, 1, 15);
+	assert_non_null(e);
+	assert_int_equal(e->end, ENGINE_END_PLAYED);
+	engine_free(rig.engine);
+}
+
+static void has_one_fault_while_it_fails(void **state) {
+	(void)state;
+	for (size_t i = 0; i < sizeof(broken_cases) / sizeof(broken_cases[0]); i++) {
+		check_broken(&broken_cases[i]);
+	}
+}
+
 /* Dry now and then is a busy box: it goes on, and that is no fault. */
 static void goes_on_where_it_ran_a_while(void **state) {
 	(void)state;
@@ -232,6 +305,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rests_between_starts),
 		cmocka_unit_test(goes_on_where_it_ran_a_while),
+		cmocka_unit_test(has_one_fault_while_it_fails),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
