@@ -115,7 +115,8 @@ static void take_leftovers(struct engine *e, struct output *o) {
 			if (v->tap == index && v->phase == VOICE_ENDING) {
 				core_tell_end(e, v, &v->end);
 			} else if (v->tap == index && v->phase != VOICE_ENDED) {
-				core_tell_failed(e, v, o->id, "the output was removed");
+				core_tell_failed(e, v, o->id, false,
+						 "the output was removed");
 			}
 		}
 		ring_leave(&t->ring, index);
@@ -197,7 +198,7 @@ static bool take_stuck(struct engine *e, struct output *o, bool stuck,
 		      : "the driver of '%s' answers again after more than %lld s",
 		o->pcm, ENGINE_STUCK_NS / 1000000000LL);
 	if (stuck) {
-		core_tell_all_failed(e, o, ret->text);
+		core_tell_all_failed(e, o, true, ret->text);
 	}
 	return !o->leaving;
 }

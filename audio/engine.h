@@ -75,6 +75,7 @@ struct engine_event {
 	int64_t place_ms;  /* ENDED: the place in it that was reached, from_ms included; 0
 			      where it did not begin */
 	enum engine_end end;
+	bool lost; /* ENDED, FAILED: by the output's fault, which may pass */
 	char text[ENGINE_TEXT_SIZE];
 };
 

@@ -355,6 +355,8 @@ void voices_report(struct output *o, int64_t now_ns);
 void voices_lose(struct output *o);
 /* Ends those of a zone (0: of all) that sound or should (late_ns: were due before). */
 void voices_fail(struct output *o, int64_t zone, int64_t due_ns, const char *text);
+/* Ends all of these, for the output's fault. */
+void voices_fail_lost(struct output *o, int64_t due_ns, const char *text);
 void voices_cut(struct output *o, int ramp_ms); /* all, because the output goes */
 const char *voices_quit_words(const struct output *o);
 /* A live job sounds there. */
@@ -365,6 +367,8 @@ void voices_tell_slack(const struct output *o);
 int64_t voices_ready(const struct output *o, int64_t n);
 /* When there is next something to do for a voice; INT64_MAX: by itself never. */
 int64_t voices_wake_ns(const struct output *o, int64_t now_ns);
+/* When the next that waits should sound; INT64_MAX: none does. */
+int64_t voices_due_ns(const struct output *o);
 /* Sends what waits for room in the queue. False where something still waits. */
 bool voices_flush(struct output *o);
 
@@ -466,10 +470,11 @@ void core_free_track(struct engine *e, struct track *track);
 /* The last the core may do with a voice: its end is told from the engine's list. Nothing
  * where another has told it. */
 void core_tell_end(struct engine *e, struct voice *v, const struct engine_event *event);
-void core_tell_failed(struct engine *e, struct voice *v, int64_t output,
+void core_tell_failed(struct engine *e, struct voice *v, int64_t output, bool lost,
 		      const char *text);
 /* All jobs of an output that hangs. */
-void core_tell_all_failed(struct engine *e, struct output *o, const char *text);
+void core_tell_all_failed(struct engine *e, struct output *o, bool lost,
+			  const char *text);
 
 /* For tests: as engine_new, with another way to open a device. */
 int engine_new_with(const struct engine_config *config,

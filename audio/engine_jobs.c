@@ -46,7 +46,7 @@ void core_tell_end(struct engine *e, struct voice *v, const struct engine_event 
 	v->track->untold++;
 }
 
-void core_tell_failed(struct engine *e, struct voice *v, int64_t output,
+void core_tell_failed(struct engine *e, struct voice *v, int64_t output, bool lost,
 		      const char *text) {
 	struct engine_event event = {
 		.kind = ENGINE_JOB_ENDED,
@@ -55,17 +55,19 @@ void core_tell_failed(struct engine *e, struct voice *v, int64_t output,
 		.output = output,
 		.at_ns = engine_now_ns(),
 		.end = ENGINE_END_FAILED,
+		.lost = lost,
 	};
 	str_copy(event.text, sizeof(event.text), text);
 	core_tell_end(e, v, &event);
 }
 
-void core_tell_all_failed(struct engine *e, struct output *o, const char *text) {
+void core_tell_all_failed(struct engine *e, struct output *o, bool lost,
+			  const char *text) {
 	for (struct track *t = e->tracks; t != NULL; t = t->next) {
 		for (size_t i = 0; i < t->n_voices; i++) {
 			struct voice *v = &t->voices[i];
 			if (t->taps[v->tap].output == o) {
-				core_tell_failed(e, v, o->id, text);
+				core_tell_failed(e, v, o->id, lost, text);
 			}
 		}
 	}
@@ -147,7 +149,7 @@ static void hand_out(struct engine *e, struct track *t) {
 		}
 		for (size_t k = 0; k < t->n_voices; k++) {
 			if (t->voices[k].tap == i) {
-				core_tell_failed(e, &t->voices[k], o->id,
+				core_tell_failed(e, &t->voices[k], o->id, o->stuck,
 						 o->stuck ? "the output does not answer"
 							  : "no memory to play a job");
 			}

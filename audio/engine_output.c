@@ -97,7 +97,7 @@ static void fail(struct output *o, const struct error *err) {
 	if (o->device != NULL) {
 		doubt(o, now_ns);
 	}
-	voices_fail(o, 0, now_ns, err->text);
+	voices_fail_lost(o, now_ns, err->text);
 	close_device(o);
 	int64_t pause_ns = RETRY_MIN_NS << (o->failures < 6 ? o->failures : 6);
 	o->failures++;
@@ -538,7 +538,9 @@ static int64_t next_wake_ns(const struct output *o, int64_t now_ns, bool flushed
 	int64_t wake_ns = flushed ? INT64_MAX : now_ns + 20000000;
 	int64_t by_ns = voices_wake_ns(o, now_ns);
 	if (o->device == NULL) {
-		by_ns = o->retry_ns;
+		/* What is due before that fails when it is due, not later. */
+		int64_t due_ns = o->fault[0] != '\0' ? voices_due_ns(o) : INT64_MAX;
+		by_ns = o->retry_ns < due_ns ? o->retry_ns : due_ns;
 	} else if (!o->started) {
 		by_ns = by_ns < o->look_ns + LOOK_NS ? by_ns : o->look_ns + LOOK_NS;
 		by_ns = by_ns > o->rest_ns ? by_ns : o->rest_ns;
@@ -617,7 +619,7 @@ void *output_run(void *output) {
 		if (o->device == NULL) {
 			voices_settle(o, now_ns);
 			if (o->fault[0] != '\0') {
-				voices_fail(o, 0, now_ns, o->fault);
+				voices_fail_lost(o, now_ns, o->fault);
 			}
 		} else if (serve(o, now_ns, &err) < 0) {
 			fail(o, &err);

@@ -165,7 +165,7 @@ void engine_output_remove(struct engine *e, int64_t output) {
 	atomic_store_explicit(&o->quit, QUIT_REMOVED, memory_order_release);
 	engine_wake(o->mail.wake_fd);
 	if (o->stuck) {
-		core_tell_all_failed(e, o, "the output was removed");
+		core_tell_all_failed(e, o, false, "the output was removed");
 	}
 	core_do_owed(e);
 }

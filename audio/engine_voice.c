@@ -153,18 +153,39 @@ static void finish_by_itself(struct output *o, struct voice *v, int64_t at_ns) {
 	}
 }
 
-void voices_fail(struct output *o, int64_t zone, int64_t due_ns, const char *text) {
+/* When it should sound, as far as is known. */
+static int64_t due_of(const struct voice *v) {
+	int64_t start_ns =
+		atomic_load_explicit(&v->track->start_ns, memory_order_acquire);
+	return v->in_step || start_ns != 0 ? start_ns : v->track->job->start_ns;
+}
+
+int64_t voices_due_ns(const struct output *o) {
+	int64_t due_ns = INT64_MAX;
+	for (const struct voice *v = o->voices; v != NULL; v = v->next) {
+		due_ns = v->phase == VOICE_WAITING ? min64(due_ns, due_of(v)) : due_ns;
+	}
+	return due_ns;
+}
+
+static void fail_all(struct output *o, int64_t zone, int64_t due_ns, bool lost,
+		     const char *text) {
 	for (struct voice *v = o->voices; v != NULL; v = v->next) {
-		int64_t start_ns =
-			atomic_load_explicit(&v->track->start_ns, memory_order_acquire);
-		bool due = v->in_step || start_ns != 0
-				   ? start_ns <= due_ns
-				   : v->track->job->start_ns <= due_ns;
-		if ((zone == 0 || v->zone == zone) &&
+		bool due = due_of(v) <= due_ns;
+		if ((zone == 0 || v->zone == zone) && v->phase != VOICE_ENDING &&
 		    (v->phase == VOICE_SOUNDING || due)) {
 			finish(o, v, ENGINE_END_FAILED, engine_now_ns(), text);
+			v->end.lost = lost;
 		}
 	}
+}
+
+void voices_fail(struct output *o, int64_t zone, int64_t due_ns, const char *text) {
+	fail_all(o, zone, due_ns, false, text);
+}
+
+void voices_fail_lost(struct output *o, int64_t due_ns, const char *text) {
+	fail_all(o, 0, due_ns, true, text);
 }
 
 void voices_lose(struct output *o) {

@@ -237,8 +237,9 @@ static void finish_once(struct alerts *a, struct force *f, int64_t now_ns) {
 	}
 }
 
-/* Where the card came back while it sounded elsewhere, what was missed does not wait for
- * the next sounding. A card that comes and goes has it no sooner than after a gap. */
+/* Where the card came back while it sounded elsewhere, it has rejoined that; and the
+ * whole, of which a part was missed, does not wait for the next sounding. A card that
+ * comes and goes has it no sooner than after a gap. */
 static void make_up(struct force *f) {
 	for (size_t i = 0; i < f->failed.n; i++) {
 		int64_t zone = f->failed.items[i];
@@ -467,7 +468,9 @@ void alerts_ended(struct alerts *a, const struct director_sounding_end *told) {
 			continue;
 		}
 		f->played = f->played || rz->outcome == OUTCOME_PLAYED;
-		if (rz->outcome == OUTCOME_FAILED) {
+		/* Whose card came back amid it has heard a part. */
+		bool gap = ids_has(told->gaps, rz->zone) && rz->outcome == OUTCOME_PLAYED;
+		if (rz->outcome == OUTCOME_FAILED || gap) {
 			remember_failure(f, rz);
 		} else if (ids_has(told->interrupted, rz->zone) && cut) {
 			(void)ids_add(&f->again, rz->zone);

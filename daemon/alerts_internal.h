@@ -32,7 +32,7 @@ struct force {
 	int64_t next_ns;   /* GAP: the next sounding */
 	struct ids only;   /* zones of this sounding; empty: all */
 	struct ids again;  /* where something higher came first */
-	struct ids failed; /* where nothing could be heard */
+	struct ids failed; /* where nothing could be heard, or not the whole */
 	struct ids gone;   /* whose card has a fault */
 	struct ids back;   /* whose card came back during this sounding */
 	bool played;       /* somewhere, in this sounding */

@@ -12,6 +12,8 @@
 #define ATTENTION_NS (2 * 2900 * NS_PER_MS)
 /* Longer than the words may be late, so that nothing slips in between. */
 #define KEEP_MS 6000
+/* Who joins by then has heard the words, however it rises. */
+#define PRELUDE_MS (ATTENTION_NS / NS_PER_MS - 400)
 #define PAUSE_MS 400
 #define FALLBACK_TIMES 4
 #define FALLBACK_PAUSE_MS 1000
@@ -234,6 +236,7 @@ int force_send(struct alerts *a, struct force *f, enum sounding what, struct err
 		.again = f->heard,
 		.tag = (int)what,
 		.keep_ms = what == SOUNDING_ATTENTION ? KEEP_MS : 0,
+		.prelude_ms = what == SOUNDING_FULL ? PRELUDE_MS : 0,
 		.title = title,
 		.content = &content,
 		.zones = f->only.n > 0 ? &f->only : &zones,

@@ -92,11 +92,12 @@ struct director_sounding {
 	int64_t alert;
 	enum severity severity;
 	enum alert_level level;
-	bool again;      /* priority.h */
-	int tag;         /* the caller's, comes back at the end */
-	int64_t keep_ms; /* what it played in it keeps that long, for the next of its
-			  * alert
-			  */
+	bool again;         /* priority.h */
+	int tag;            /* the caller's, comes back at the end */
+	int64_t keep_ms;    /* what it played in it keeps that long, for the next of its
+			     * alert
+			     */
+	int64_t prelude_ms; /* of so much at its beginning a part may be missed */
 	const char *title;
 	const struct content *content; /* copied; all of its words are spoken */
 	const struct ids *zones;       /* those that are gone are left out */
@@ -108,6 +109,8 @@ struct director_sounding_end {
 	const struct run *run; /* its id below 0 where the disk refused it */
 	int tag;
 	const struct ids *interrupted; /* zones where something higher came first */
+	const struct ids *gaps; /* zones where a card was lost for a while, and more was
+				   missed than of the prelude */
 };
 /* The engine has it before anything is written; the claim then joins the caller's
  * transaction. *ret_run is below 0 where the disk refuses it. -ENOENT: none of its zones

@@ -59,15 +59,21 @@ void director_tell_ended(struct director *d, const struct live_run *live) {
 		return;
 	}
 	AUTO(ids_done) struct ids interrupted = {0};
+	AUTO(ids_done) struct ids gaps = {0};
 	for (size_t i = 0; i < live->run.n_zones; i++) {
-		if (live->zones[i].paused.since_ns != 0 &&
-		    ids_add(&interrupted, live->run.zones[i].zone) < 0) {
+		int64_t zone = live->run.zones[i].zone;
+		bool paused = live->zones[i].paused.since_ns != 0;
+		bool lost = live->zones[i].missed_ms > live->prelude_ms;
+		if ((paused && ids_add(&interrupted, zone) < 0) ||
+		    (lost && ids_add(&gaps, zone) < 0)) {
 			log_err("no memory to remember where '%s' was interrupted",
 				live->run.title);
 		}
 	}
-	struct director_sounding_end end = {
-		.run = &live->run, .tag = live->tag, .interrupted = &interrupted};
+	struct director_sounding_end end = {.run = &live->run,
+					    .tag = live->tag,
+					    .interrupted = &interrupted,
+					    .gaps = &gaps};
 	d->config.on_sounding_ended(d->config.ctx, &end);
 }
 
@@ -146,6 +152,7 @@ int director_sound(struct director *d, const struct director_sounding *s,
 	live->again = s->again;
 	live->tag = s->tag;
 	live->keep_ms = s->keep_ms;
+	live->prelude_ms = s->prelude_ms;
 	live->late_allowed_us = INT64_MAX;
 	live->deadline_us = INT64_MAX;
 	live->handed = true;

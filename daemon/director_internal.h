@@ -4,6 +4,7 @@
  * zone; director_pause.c: what is interrupted or ducked, comes back, and how that is
  * told; director_alert.c: what an emergency may that others may not; director_call.c:
  * live calls; director_zones.c: the zones and outputs as they are set up;
+ * director_rejoin.c: cards that are lost in the middle of a run;
  * director_amplifier.c: when their amplifiers are needed; director_pass.c: zones that
  * sound one after the other; director_content.c: words and clips into a job. */
 #pragma once
@@ -69,10 +70,14 @@ struct live_zone_run {
 	bool yielding;    /* interrupted: it still fades out */
 	bool soft;        /* the engine plays it ducked */
 	int64_t from_ms;  /* place at which it begins, or will come back */
+	int64_t begin_ms; /* at which its job began */
 	int64_t heard_ms; /* how long it sounded before that */
 	int pass;         /* from 0, in the order in which they sound */
 	struct disturbed paused;
 	struct disturbed ducked;
+	struct disturbed lost; /* with its card; by: the card's words */
+	int64_t missed_ms;     /* place up to which a part of it was missed for that */
+	bool turned;           /* its record was written since it began */
 };
 
 struct live_run {
@@ -98,6 +103,7 @@ struct live_run {
 	bool again; /* soundings of alerts: director.h */
 	int tag;
 	int64_t keep_ms;
+	int64_t prelude_ms;
 };
 
 struct live_zone {
@@ -244,6 +250,11 @@ void director_interrupted(struct director *d, struct live_run *live, size_t i,
 			  const struct engine_event *event);
 /* It came to its end before it had made way. */
 void director_not_interrupted(struct live_run *live, size_t i);
+/* Ends what goes on of it; nothing where nothing does. */
+void director_disturb_over(struct disturbed *what);
+/* Of a zone that has begun: paused or playing again, into its record. */
+void director_turn(struct director *d, struct live_run *live, size_t i,
+		   enum outcome outcome);
 /* It sounds again. */
 void director_came_back(struct director *d, struct live_run *live, size_t i);
 /* The background beneath a holder that is gone has the zone again; who is to be soft is,
@@ -261,7 +272,24 @@ int director_zones_load(struct director *d, struct error *err);
 void director_zones_free(struct director *d);
 bool director_zone_quiet(const struct director *d, const struct zone *zone, int64_t at_us,
 			 char *reason, size_t size);
+bool director_output_well(const struct director *d, int64_t output);
 void director_output_fault(struct director *d, int64_t output, const char *text);
+
+/* director_rejoin.c */
+/* The engine's end of zone i. True where the card is at fault and the zone waits for it,
+ * because the run goes on. */
+bool director_lost(struct director *d, struct live_run *live, size_t i,
+		   const struct engine_event *event);
+bool director_is_lost(const struct live_run *live, size_t i); /* it waits for that */
+void director_found(struct live_run *live, size_t i);         /* it sounds again */
+/* It ends as failed, with the card's words. */
+void director_lost_for_good(struct director *d, struct live_run *live, size_t i);
+/* The same where the run goes on nowhere any more. */
+void director_lost_sweep(struct director *d, struct live_run *live, size_t i);
+/* False where zone i waits for its card, or for somebody to be in step with. */
+bool director_rejoin_may(struct director *d, struct live_run *live, size_t i);
+/* Where the next zone that goes to the engine rejoins: when, and from which place. */
+bool director_rejoin_start(struct live_run *live, int64_t *ret_ns);
 
 /* director_pass.c */
 /* Says in zones of a later pass, not claimed yet, which it is. */

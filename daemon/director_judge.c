@@ -131,7 +131,7 @@ static void judge_zone(struct director *d, struct live_run *live, size_t i,
 	struct live_zone_run *lzr = &live->zones[i];
 	if ((lzr->stage != STAGE_PLANNED && lzr->stage != STAGE_WAITING &&
 	     lzr->stage != STAGE_PAUSED) ||
-	    barred(d, live, i, now_us)) {
+	    barred(d, live, i, now_us) || !director_rejoin_may(d, live, i)) {
 		return;
 	}
 	if (!director_pass_may(d, live, i)) {
@@ -193,9 +193,12 @@ static int64_t start_of(const struct director *d, const struct live_run *live) {
 /* Gives the zones it won to the engine: all in one job, but for those that come back at
  * another place. */
 static void submit_won(struct director *d, struct live_run *live) {
-	int64_t start_ns = start_of(d, live);
-	while (director_submit(d, live, STAGE_HANDED, start_ns)) {
-	}
+	int64_t start_ns = 0;
+	do {
+		if (!director_rejoin_start(live, &start_ns)) {
+			start_ns = start_of(d, live);
+		}
+	} while (director_submit(d, live, STAGE_HANDED, start_ns));
 }
 
 void director_judge(struct director *d, struct live_run *live) {
@@ -282,6 +285,7 @@ void director_pump(struct director *d) {
 static void sweep_zone(struct director *d, struct live_run *live, size_t i,
 		       int64_t now_us) {
 	char reason[256];
+	director_lost_sweep(d, live, i);
 	enum stage stage = live->zones[i].stage;
 	if (stage == STAGE_WAITING && now_us > director_pass_deadline_us(live, i)) {
 		const struct live_zone *lz = director_zone(d, live->run.zones[i].zone);

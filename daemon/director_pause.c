@@ -22,7 +22,7 @@ static void disturb(struct disturbed *what, const struct live_run *by) {
 	}
 }
 
-static void disturb_over(struct disturbed *what) {
+void director_disturb_over(struct disturbed *what) {
 	if (what->since_ns != 0) {
 		what->over_ns += clock_mono_ns() - what->since_ns;
 		what->since_ns = 0;
@@ -88,6 +88,20 @@ static void duck_words(const struct disturbed *what, char *ret, size_t size) {
 	}
 }
 
+/* "not heard for 3.2 s: cannot write to 'hw:1': No such device" */
+static void lost_words(const struct disturbed *what, char *ret, size_t size) {
+	char length[32];
+	time_words(what->over_ns, length, sizeof(length));
+	if (what->since_ns != 0) {
+		str_format(ret, size, "not heard any more: %s", what->by);
+	} else if (what->times == 1) {
+		str_format(ret, size, "not heard for %s: %s", length, what->by);
+	} else {
+		str_format(ret, size, "not heard %d times for %s in all, last: %s",
+			   what->times, length, what->by);
+	}
+}
+
 void director_story(const struct live_run *live, size_t i, char *ret, size_t size) {
 	const struct live_zone_run *lzr = &live->zones[i];
 	char soft[BY_SIZE + 80] = "";
@@ -98,14 +112,20 @@ void director_story(const struct live_run *live, size_t i, char *ret, size_t siz
 	if (lzr->paused.times > 0) {
 		pause_words(live, i, paused, sizeof(paused));
 	}
+	char lost[BY_SIZE + 80] = "";
+	if (lzr->lost.times > 0) {
+		lost_words(&lzr->lost, lost, sizeof(lost));
+	}
 	/* Last what may still be going on, so that more can be said of it. */
-	str_format(ret, size, "%s%s%s", soft,
-		   soft[0] != '\0' && paused[0] != '\0' ? "; " : "", paused);
+	bool before = soft[0] != '\0' || lost[0] != '\0';
+	str_format(ret, size, "%s%s%s%s%s", soft,
+		   soft[0] != '\0' && lost[0] != '\0' ? "; " : "", lost,
+		   before && paused[0] != '\0' ? "; " : "", paused);
 }
 
 void director_end_words(const struct live_run *live, size_t i, const char *reason,
 			char *ret, size_t size) {
-	char story[2 * BY_SIZE + 160];
+	char story[3 * BY_SIZE + 240];
 	bool paused = live->zones[i].paused.since_ns != 0;
 	director_story(live, i, story, sizeof(story));
 	reason = reason != NULL ? reason : "";
@@ -122,9 +142,10 @@ void director_end_words(const struct live_run *live, size_t i, const char *reaso
 }
 
 /* Of a zone that has begun: paused or playing again. */
-static void turn(struct director *d, struct live_run *live, size_t i,
-		 enum outcome outcome) {
+void director_turn(struct director *d, struct live_run *live, size_t i,
+		   enum outcome outcome) {
 	struct run_zone *rz = &live->run.zones[i];
+	live->zones[i].turned = true;
 	rz->outcome = outcome;
 	rz->played_ms = live->zones[i].heard_ms;
 	live->run.state = run_state(live->run.zones, live->run.n_zones);
@@ -138,7 +159,7 @@ void director_interrupt(struct director *d, struct live_run *live, size_t i,
 			const struct live_run *by) {
 	struct live_zone_run *lzr = &live->zones[i];
 	director_leave_zone(d, live, i);
-	disturb_over(&lzr->ducked);
+	director_disturb_over(&lzr->ducked);
 	disturb(&lzr->paused, by);
 	lzr->yielding = true;
 	engine_stop(d->config.engine, lzr->job, live->run.zones[i].zone, RAMP_MS);
@@ -184,14 +205,14 @@ void director_interrupted(struct director *d, struct live_run *live, size_t i,
 				  lzr->heard_ms);
 		return;
 	}
-	turn(d, live, i, OUTCOME_PAUSED);
+	director_turn(d, live, i, OUTCOME_PAUSED);
 }
 
 void director_came_back(struct director *d, struct live_run *live, size_t i) {
 	if (!live->zones[i].yielding) {
-		disturb_over(&live->zones[i].paused);
+		director_disturb_over(&live->zones[i].paused);
 	}
-	turn(d, live, i, OUTCOME_PLAYING);
+	director_turn(d, live, i, OUTCOME_PLAYING);
 }
 
 /* ---- softer ---- */
@@ -212,7 +233,7 @@ static void set_soft(struct director *d, struct live_run *live, int64_t zone,
 	if (above != NULL) {
 		disturb(&lzr->ducked, above);
 	} else {
-		disturb_over(&lzr->ducked);
+		director_disturb_over(&lzr->ducked);
 	}
 	if (lzr->job == 0 || lzr->soft == (above != NULL)) {
 		return;

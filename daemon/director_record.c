@@ -74,7 +74,7 @@ void director_record(struct director *d, struct live_run *live, size_t i) {
 						: write_end(d, live, i, &err);
 	} else if (lzr->record == RECORD_OWED) {
 		return; /* its end is written with its beginning */
-	} else if (lzr->paused.times > 0) {
+	} else if (lzr->turned) {
 		rc = write_turn(d, live, i, &err);
 	} else {
 		rc = write_start(d, live, i, &err);

@@ -336,15 +336,20 @@ static bool goes(const struct live_run *live, size_t i, enum stage stage) {
 static void fill_zones(const struct director *d, struct live_run *live, enum stage stage,
 		       struct job *job) {
 	int64_t place_ms = -1;
+	bool rejoins = false; /* in step with others, to the frame */
 	job->n_zones = 0;
 	for (size_t i = 0; i < live->run.n_zones; i++) {
 		struct live_zone_run *lzr = &live->zones[i];
 		if (!goes(live, i, stage)) {
 			continue;
 		}
-		place_ms = place_ms < 0 ? lzr->from_ms : place_ms;
+		if (place_ms < 0) {
+			place_ms = lzr->from_ms;
+			rejoins = director_is_lost(live, i);
+		}
 		int64_t apart_ms = lzr->from_ms - place_ms;
-		if (apart_ms > TOGETHER_MS || apart_ms < -TOGETHER_MS) {
+		if (apart_ms > TOGETHER_MS || apart_ms < -TOGETHER_MS ||
+		    director_is_lost(live, i) != rejoins) {
 			continue;
 		}
 		if (job->n_zones == 0 || lzr->from_ms < job->from_ms) {
@@ -355,6 +360,11 @@ static void fill_zones(const struct director *d, struct live_run *live, enum sta
 		lzr->soft = lz != NULL && lz->beneath == live;
 		job->zones[job->n_zones] = live->run.zones[i].zone;
 		job->gains_db[job->n_zones++] = lzr->soft ? DUCK_DB : 0.0;
+	}
+	for (size_t i = 0; i < live->run.n_zones; i++) {
+		if (live->zones[i].job == job->id) {
+			live->zones[i].begin_ms = job->from_ms;
+		}
 	}
 }
 
@@ -377,8 +387,9 @@ void director_leave_zone(struct director *d, const struct live_run *live, size_t
 
 void director_wait_again(struct director *d, struct live_run *live, size_t i) {
 	struct live_zone_run *lzr = &live->zones[i];
+	bool begun = lzr->paused.since_ns != 0 || director_is_lost(live, i);
 	director_leave_zone(d, live, i);
-	lzr->stage = lzr->paused.since_ns != 0 ? STAGE_PAUSED : STAGE_WAITING;
+	lzr->stage = begun ? STAGE_PAUSED : STAGE_WAITING;
 }
 
 /* Those of `stage` that got no job: the engine is full, or the error says why. */
@@ -394,9 +405,7 @@ static void not_submitted(struct director *d, struct live_run *live, enum stage 
 					  lzr->heard_ms);
 		} else if (stage == STAGE_HANDED) {
 			/* One not judged yet is tried again then. */
-			director_leave_zone(d, live, i);
-			lzr->stage =
-				lzr->paused.since_ns != 0 ? STAGE_PAUSED : STAGE_WAITING;
+			director_wait_again(d, live, i);
 		}
 	}
 }
@@ -483,6 +492,7 @@ void director_take_back(struct director *d, struct live_run *live) {
 		lzr->yielding = false;
 		lzr->paused = (struct disturbed){0};
 		lzr->ducked = (struct disturbed){0};
+		lzr->lost = (struct disturbed){0};
 		lzr->stage = STAGE_PLANNED;
 	}
 	live->handed = false;
@@ -596,6 +606,7 @@ static void on_started(struct director *d, struct live_run *live, size_t i,
 		       const struct engine_event *event) {
 	live->zones[i].stage = STAGE_PLAYING;
 	live->zones[i].began_ns = event->at_ns;
+	director_found(live, i);
 	if (live->run.zones[i].started_us == TIME_NONE) {
 		first_started(d, live, i);
 	} else {
@@ -609,11 +620,17 @@ static void on_ended(struct director *d, struct live_run *live, size_t i,
 	const struct live_zone_run *lzr = &live->zones[i];
 	int64_t zone = live->run.zones[i].zone;
 	int64_t played_ms = lzr->heard_ms + event->played_ms;
-	if (event->end == ENGINE_END_PLAYED) {
+	if (event->end == ENGINE_END_PLAYED && event->played_ms == 0 &&
+	    lzr->lost.times > 0) {
+		director_lost_for_good(d, live, i); /* it came too late */
+	} else if (event->end == ENGINE_END_PLAYED) {
 		director_not_interrupted(live, i);
 		director_zone_end(d, live, i, OUTCOME_PLAYED, NULL, played_ms);
 	} else if (event->end == ENGINE_END_FAILED) {
-		director_zone_end(d, live, i, OUTCOME_FAILED, event->text, played_ms);
+		if (!director_lost(d, live, i, event)) {
+			director_zone_end(d, live, i, OUTCOME_FAILED, event->text,
+					  played_ms);
+		}
 	} else if (lzr->yielding) {
 		director_interrupted(d, live, i, event);
 	} else {

@@ -43,6 +43,11 @@ bool director_zone_quiet(const struct director *d, const struct zone *zone, int6
 	return true;
 }
 
+bool director_output_well(const struct director *d, int64_t output) {
+	const struct live_output *lo = find_output(d, output);
+	return lo != NULL && lo->fault[0] == '\0';
+}
+
 static void fault_source(const char *name, char ret[FAULT_SOURCE_SIZE]) {
 	char text[2 * FAULT_SOURCE_SIZE];
 	str_format(text, sizeof(text), "output %.*s", FAULT_SOURCE_SIZE, name);

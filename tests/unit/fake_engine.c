@@ -200,7 +200,8 @@ static void job_end(size_t i, enum engine_end end, const char *text) {
 	struct engine_event event = {.kind = ENGINE_JOB_ENDED,
 				     .job = jobs[i].id,
 				     .zone = jobs[i].zone,
-				     .end = end};
+				     .end = end,
+				     .lost = end == ENGINE_END_FAILED && broken != NULL};
 	event.at_ns = clock_mono_ns();
 	if (jobs[i].started) {
 		event.played_ms = (box->now_us - jobs[i].start_us) / 1000;

@@ -185,6 +185,48 @@ static void an_emergency_comes_first(void **state) {
 	assert_row(box, run, zones[1], OUTCOME_PLAYED, "");
 }
 
+/* Whoever speaks goes on, also where it was the only card; where it is back it is heard
+ * what is said then. */
+static void a_card_that_comes_back(void **state) {
+	struct fake_box *box = *state;
+	int64_t zones[2] = {fake_box_zone(box, "east", NULL),
+			    fake_box_zone(box, "west", NULL)};
+	for (size_t n = 1; n <= 2; n++) {
+		int64_t run = call(box, zones, n);
+		int64_t seq = 0;
+		speak(box, run, &seq, 2);
+		fake_box_break_card(zones[0], "the card is gone");
+		speak(box, run, &seq, 3);
+		assert_string_equal(fake_box_says(zones[0]), "");
+		assert_row(box, run, zones[0], OUTCOME_PAUSED,
+			   "not heard any more: the card is gone");
+		fake_box_break_card(zones[0], NULL);
+		speak(box, run, &seq, 2);
+		assert_string_equal(fake_box_says(zones[0]), "L");
+		assert_string_equal(fake_box_says(zones[1]), n == 2 ? "L" : "");
+		assert_int_equal(calls_hang_up(box->calls, run, NULL), 0);
+		fake_box_pass(box, SECOND);
+		assert_row(box, run, zones[0], OUTCOME_PLAYED,
+			   "not heard for 3.0 s: the card is gone");
+		assert_over(box, run);
+	}
+	/* It was over by then. */
+	int64_t run = call(box, zones, 2);
+	int64_t seq = 0;
+	speak(box, run, &seq, 2);
+	fake_box_break_card(zones[0], "the card is gone");
+	speak(box, run, &seq, 1);
+	assert_int_equal(calls_hang_up(box->calls, run, NULL), 0);
+	fake_box_pass(box, SECOND);
+	assert_row(box, run, zones[0], OUTCOME_CUT, "the call was over by then");
+	assert_row(box, run, zones[0], OUTCOME_CUT, "the card is gone");
+	assert_row(box, run, zones[1], OUTCOME_PLAYED, "");
+	assert_over(box, run);
+	fake_box_break_card(zones[0], NULL);
+	fake_box_pass(box, 2 * SECOND);
+	assert_int_equal(fake_box_sounding(), 0);
+}
+
 static void hung_up_while_interrupted(void **state) {
 	struct fake_box *box = *state;
 	int64_t zone = fake_box_zone(box, "east", NULL);
@@ -411,6 +453,7 @@ int main(void) {
 						teardown),
 		cmocka_unit_test_setup_teardown(an_emergency_comes_first, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(a_card_that_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(hung_up_while_interrupted, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(it_does_not_wait, setup, teardown),

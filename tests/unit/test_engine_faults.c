@@ -135,6 +135,30 @@ static void fails_alone(void **state) {
 	}
 }
 
+/* Not when the card is tried next, which may be seconds later: who waits for its end
+ * could not say by then where the others are. */
+static void fails_when_it_is_due(void **state) {
+	(void)state;
+	struct rig rig;
+	struct rig_card card = {1, 48000, false, "fail_open 19"};
+	int64_t zone = 1;
+	rig_start(&rig, &card, 1, 200);
+	rig_zone(&rig, zone, 1, 0, 0.0);
+	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_FAULT, 1, 5));
+	rig_run(&rig, 6.5); /* from then on it is tried every five seconds */
+	for (int64_t id = 1; id <= 4; id++) {
+		struct job *job = rig_chime(id, &zone, 1, 1);
+		job->start_ns = now_ns() + 60000000;
+		rig_submit(&rig, job);
+		const struct engine_event *e =
+			rig_wait(&rig, ENGINE_JOB_ENDED, id, zone, 1);
+		assert_non_null(e);
+		assert_int_equal(e->end, ENGINE_END_FAILED);
+		assert_true(e->lost);
+	}
+	rig_stop(&rig);
+}
+
 /* A driver that never returns keeps what it had, and nothing that comes later: a year of
  * broadcasts into a dead card must leave room for the others. */
 static void fills_up_with_no_jobs_of_a_driver_that_hangs(void **state) {
@@ -294,6 +318,7 @@ static void can_be_freed_while_playing(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fails_alone),
+		cmocka_unit_test(fails_when_it_is_due),
 		cmocka_unit_test(fills_up_with_no_jobs_of_a_driver_that_hangs),
 		cmocka_unit_test(names_an_unknown_pcm),
 		cmocka_unit_test(ends_jobs_of_a_removed_output),
