@@ -47,10 +47,12 @@ struct card {
 	char *unplug_file;
 	char *hang_file;
 	char *stall_file;
+	char *suspend_file;
 	struct list rates, formats, channels;
 	long period_min, period_max, buffer_min, buffer_max; /* frames */
 	long fifo_frames;
 	long fail_open;
+	long fail_resume;
 	long stall_after_ms; /* -1: never */
 	double ppm;
 	/* The file and its list of segments, -1 where nothing is kept. */
@@ -288,6 +290,18 @@ static int look_around(struct card *c) {
 	return c->dead ? -ENODEV : 0;
 }
 
+/* Put to sleep: what it had queued is not played, whatever it is told then. */
+static bool falls_asleep(struct card *c) {
+	if (!c->open_segment || !exists(c->suspend_file)) {
+		return false;
+	}
+	int64_t at = clock_position(c, now_ns());
+	play(c, at < (int64_t)c->io.appl_ptr ? at : (int64_t)c->io.appl_ptr);
+	segment_close(c, "suspended");
+	unlink(c->suspend_file);
+	return true;
+}
+
 static void look_for_stall(struct card *c) {
 	if (c->io.state == SND_PCM_STATE_PAUSED) {
 		return;
@@ -329,6 +343,10 @@ static snd_pcm_sframes_t clock_pointer(snd_pcm_ioplug_t *io) {
 	}
 	bool sounding =
 		io->state == SND_PCM_STATE_RUNNING || io->state == SND_PCM_STATE_DRAINING;
+	if (sounding && falls_asleep(c)) {
+		snd_pcm_ioplug_set_state(io, SND_PCM_STATE_SUSPENDED);
+		sounding = false;
+	}
 	if (!sounding) {
 		return c->position;
 	}
@@ -378,6 +396,19 @@ static int clock_prepare(snd_pcm_ioplug_t *io) {
 	c->fetched = 0;
 	c->standing = false;
 	arm_at(c, 1);
+	return 0;
+}
+
+static int clock_resume(snd_pcm_ioplug_t *io) {
+	struct card *c = io->private_data;
+	if (look_around(c) < 0) {
+		return -ENODEV;
+	}
+	if (c->fail_resume != 0) {
+		return -(int)c->fail_resume;
+	}
+	snd_pcm_ioplug_set_state(io, SND_PCM_STATE_RUNNING);
+	segment_open(c, now_ns(), c->position);
 	return 0;
 }
 
@@ -463,6 +494,7 @@ static void card_free(struct card *c) {
 	free(c->unplug_file);
 	free(c->hang_file);
 	free(c->stall_file);
+	free(c->suspend_file);
 	free(c->staging);
 	free(c);
 }
@@ -483,6 +515,7 @@ static const snd_pcm_ioplug_callback_t callbacks = {
 	.sw_params = clock_sw_params,
 	.prepare = clock_prepare,
 	.pause = clock_pause,
+	.resume = clock_resume,
 	.poll_revents = clock_poll_revents,
 };
 
@@ -539,8 +572,10 @@ static int read_option(struct card *c, const char *id, snd_config_t *node) {
 		{"unplug_file", &c->unplug_file, NULL, NULL},
 		{"hang_write_file", &c->hang_file, NULL, NULL},
 		{"stall_file", &c->stall_file, NULL, NULL},
+		{"suspend_file", &c->suspend_file, NULL, NULL},
 		{"stall_after_ms", NULL, &c->stall_after_ms, NULL},
 		{"fail_open", NULL, &c->fail_open, NULL},
+		{"fail_resume", NULL, &c->fail_resume, NULL},
 		{"fifo_frames", NULL, &c->fifo_frames, NULL},
 		{"period_min", NULL, &c->period_min, NULL},
 		{"period_max", NULL, &c->period_max, NULL},

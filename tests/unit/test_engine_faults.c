@@ -287,6 +287,60 @@ static void goes_on_where_an_output_is_replaced(void **state) {
 	rig_stop(&rig);
 }
 
+static const char *const asleep[] = {
+	"suspend_file \"%s/cause\"",
+	"suspend_file \"%s/cause\" fail_resume 38", /* ENOSYS */
+};
+
+/* Suspended while it plays, twice: it is no fault, whether the driver can resume or not;
+ * the job goes on there in step with the card beside it, which does not change. */
+static void goes_on_where_it_was_suspended(void **state) {
+	(void)state;
+	for (size_t i = 0; i < sizeof(asleep) / sizeof(asleep[0]); i++) {
+		struct rig rig;
+		struct rig_card cards[] = {{1, 48000, false, asleep[i]},
+					   {1, 48000, false, NULL}};
+		int64_t zones[] = {1, 2};
+		size_t n = 0;
+		rig_start(&rig, cards, 2, 200);
+		rig_zone(&rig, 1, 1, 0, 0.0);
+		rig_zone(&rig, 2, 2, 0, 0.0);
+		assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
+		assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 2, 5));
+		rig_submit(&rig, rig_chime(1, zones, 2, 2));
+		assert_non_null(rig_wait(&rig, ENGINE_JOB_STARTED, 1, 1, 5));
+		for (int k = 0; k < 2; k++) {
+			rig_run(&rig, 0.5);
+			rig_touch(&rig, "cause");
+		}
+		const struct engine_event *e =
+			check_end(&rig, 1, 1, ENGINE_END_PLAYED, "");
+		check_end(&rig, 1, 2, ENGINE_END_PLAYED, "");
+		assert_int_equal(rig_count(&rig, ENGINE_OUTPUT_FAULT, 0, 0), 0);
+		float *wanted = rig_chime_frames(1, &n);
+		assert_in_range(e->played_ms, 2 * n / 48 - 1200, 2 * n / 48 - 2);
+		close_engine(&rig);
+		int64_t at_ns[2];
+		for (int64_t o = 1; o <= 2; o++) {
+			struct heard h = rig_heard(&rig, o, 0);
+			/* The second chime is whole on both. */
+			assert_true(h.n > n + n / 2);
+			memset(h.frames, 0, 2 * n / 3 * sizeof(*h.frames));
+			struct match m = rig_match(&h, wanted, n);
+			at_ns[o - 1] = h.start_ns + (int64_t)(m.frame * 1e9 / h.rate);
+			print_message("%s: output %d: %.1f dB\n", asleep[i], (int)o,
+				      m.snr_db);
+			assert_true(m.snr_db >= 60);
+			free(h.frames);
+		}
+		double off_ms = (double)(at_ns[0] - at_ns[1]) / 1e6;
+		print_message("apart %.3f ms\n", off_ms);
+		assert_true(fabs(off_ms) < 1.0);
+		free(wanted);
+		rig_stop(&rig);
+	}
+}
+
 /* Freed at any moment, with jobs and orders under way. */
 static void can_be_freed_while_playing(void **state) {
 	(void)state;
@@ -323,6 +377,7 @@ int main(void) {
 		cmocka_unit_test(names_an_unknown_pcm),
 		cmocka_unit_test(ends_jobs_of_a_removed_output),
 		cmocka_unit_test(goes_on_where_an_output_is_replaced),
+		cmocka_unit_test(goes_on_where_it_was_suspended),
 		cmocka_unit_test(can_be_freed_while_playing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
