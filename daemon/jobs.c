@@ -299,6 +299,14 @@ void jobs_drop(struct jobs *jobs, const void *arg) {
 	}
 }
 
+void jobs_kill(struct jobs *jobs, const void *arg) {
+	for (struct child *child = jobs->children; child != NULL; child = child->next) {
+		if (child->arg == arg) {
+			kill(-child->pid, SIGKILL);
+		}
+	}
+}
+
 static void on_timeout(void *arg) {
 	struct child *child = arg;
 	child->timed_out = true;
@@ -401,7 +409,9 @@ int jobs_spawn(struct jobs *jobs, const struct jobs_child *how, jobs_child_fn do
 		child_end(child);
 		return rc;
 	}
-	loop_timer_arm_in_us(child->timeout, how->timeout_ms * 1000);
+	if (how->timeout_ms > 0) {
+		loop_timer_arm_in_us(child->timeout, how->timeout_ms * 1000);
+	}
 	return 0;
 }
 

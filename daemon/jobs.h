@@ -25,7 +25,7 @@ struct jobs_child {
 	char *const *argv; /* argv[0] is a path, or a name to be found in PATH */
 	int fds[4]; /* become 0, 1, 2, 3 of the child; -1: /dev/null (3: closed). Borrowed
 		     */
-	int64_t timeout_ms; /* then SIGKILL to its process group */
+	int64_t timeout_ms; /* then SIGKILL to its process group; 0: never */
 };
 struct jobs_end {
 	int exit_code; /* -1 where a signal ended it */
@@ -37,6 +37,9 @@ typedef void (*jobs_child_fn)(void *arg, const struct jobs_end *end);
  * are at their defaults. */
 int jobs_spawn(struct jobs *jobs, const struct jobs_child *how, jobs_child_fn done,
 	       void *arg, struct error *err);
+
+/* SIGKILL to the process groups of the children with this arg; done is called as ever. */
+void jobs_kill(struct jobs *jobs, const void *arg);
 
 /* Forgets what was given with this arg (not NULL): what waits is not run, what runs is
  * waited for, its children are killed and waited for; done is not called any more. For

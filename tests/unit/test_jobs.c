@@ -270,6 +270,23 @@ static void a_missing_program_is_named(void **state) {
 	assert_int_equal(run.ended, 0);
 }
 
+/* Without a limit it lives until it is told; its end is heard of as any other. */
+static void a_child_is_killed(void **state) {
+	struct fixture *f = *state;
+	char *argv[] = {"sleep", "1000", NULL};
+	struct jobs_child child = {.argv = argv, .fds = {-1, -1, -1, -1}};
+	struct run run = {.f = f};
+	struct run other = {.f = f};
+	assert_int_equal(jobs_spawn(f->jobs, &child, run_ended, &run, &f->err), 0);
+	assert_int_equal(jobs_spawn(f->jobs, &child, run_ended, &other, &f->err), 0);
+	jobs_kill(f->jobs, &run);
+	run_loop(f);
+	assert_int_equal(run.ended, 1);
+	assert_int_equal(run.end.signal_number, SIGKILL);
+	assert_false(run.end.timed_out);
+	assert_int_equal(other.ended, 0);
+}
+
 static void freeing_kills_children(void **state) {
 	struct fixture *f = *state;
 	char *argv[] = {"sleep", "1000", NULL};
@@ -299,6 +316,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(descriptors_may_cross, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_missing_program_is_named, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(a_child_is_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(freeing_kills_children, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("jobs", tests, NULL, NULL);
