@@ -8,6 +8,9 @@
 
 import os
 import pathlib
+import time
+
+import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -16,8 +19,8 @@ def build_dir():
     return pathlib.Path(os.environ.get("DALABA_BUILD", ROOT / "build")).resolve()
 
 
-def plugin():
-    path = build_dir() / "tests/alsa-clock/libasound_module_pcm_dalaba_clock.so"
+def plugin(kind="clock"):
+    path = build_dir() / f"tests/alsa-clock/libasound_module_pcm_dalaba_{kind}.so"
     if not path.exists():
         raise FileNotFoundError(f"{path}: build first, or point DALABA_BUILD at the build")
     return path
@@ -57,6 +60,28 @@ class Card:
         return f"pcm.{self.pcm} {{\n    type dalaba_clock\n{body}}}\n"
 
 
+class Line:
+    """A line-in at which `said` (48 kHz) comes in from now on, or so much later."""
+
+    def __init__(self, folder, name, said, delay_s, options):
+        self.pcm = name
+        self.said, self.rate = said, 48000
+        self.since_ns = time.monotonic_ns() + round(delay_s * 1e9)
+        self.sound = folder / f"{name}.said"
+        self.sound.write_bytes(np.round(np.asarray(said) * 32767).astype("<i2").tobytes())
+        self.unplug_file = folder / f"{name}.unplugged"
+        self.busy_file = folder / f"{name}.busy"
+        self.stall_file = folder / f"{name}.stalls"
+        self.options = options
+
+    def text(self):
+        options = {"sound": f'"{self.sound}"', "unplug_file": f'"{self.unplug_file}"',
+                   "busy_file": f'"{self.busy_file}"', "stall_file": f'"{self.stall_file}"',
+                   "start_ns": self.since_ns, **self.options}  # fmt: skip
+        body = "".join(f"    {key} {value}\n" for key, value in options.items())
+        return f"pcm.{self.pcm} {{\n    type dalaba_line\n{body}}}\n"
+
+
 class Cards:
     """An asound.conf in `folder` with any number of cards."""
 
@@ -75,6 +100,12 @@ class Cards:
     def env(self):
         return {**os.environ, "ALSA_CONFIG_PATH": str(self.conf)}
 
+    def line(self, name, said, delay_s=0.0, **options):
+        self.cards[name] = Line(self.folder, name, said, delay_s, options)
+        self._write()
+        return self.cards[name]
+
     def _write(self):
-        head = f'</usr/share/alsa/alsa.conf>\npcm_type.dalaba_clock {{ lib "{plugin()}" }}\n'
+        head = "</usr/share/alsa/alsa.conf>\n" + "".join(
+            f'pcm_type.dalaba_{kind} {{ lib "{plugin(kind)}" }}\n' for kind in ("clock", "line"))
         self.conf.write_text(head + "".join(c.text() for c in self.cards.values()))

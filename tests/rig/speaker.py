@@ -81,12 +81,17 @@ class Speaker:
         for at in np.arange(first_s, last_s, every_s):
             said_ns = self.since_ns + at * 1e9 + self.own_ns[int(at * self.rate) // self.chunk]
             piece = self.said[int(at * self.rate) : int((at + piece_s) * self.rate)]
-            rate = int(got.segments[0].nominal_rate)
-            piece = scipy.signal.resample_poly(piece, rate, self.rate)
-            start_ns, heard = got.timeline(channel, said_ns - 50e6, said_ns + 700e6)
-            dot = scipy.signal.correlate(heard, piece, mode="valid")
-            energy = np.convolve(heard**2, np.ones(len(piece)), mode="valid")
-            fit = dot / np.sqrt(np.maximum(energy, 1e-9) * np.sum(piece**2))
-            best = int(np.argmax(fit))
-            found.append(((start_ns + best * 1e9 / rate - said_ns) / 1e6, float(fit[best])))
+            found.append(delay(piece, self.rate, said_ns, got, channel))
         return found
+
+
+def delay(piece, rate_said, said_ns, got, channel, latest_ms=700):
+    """(ms until it was heard, fit) of a piece of what was said."""
+    rate = int(got.segments[0].nominal_rate)
+    piece = scipy.signal.resample_poly(piece, rate, rate_said)
+    start_ns, heard = got.timeline(channel, said_ns - 50e6, said_ns + latest_ms * 1e6)
+    dot = scipy.signal.correlate(heard, piece, mode="valid")
+    energy = np.convolve(heard**2, np.ones(len(piece)), mode="valid")
+    fit = dot / np.sqrt(np.maximum(energy, 1e-9) * np.sum(piece**2))
+    best = int(np.argmax(fit))
+    return (start_ns + best * 1e9 / rate - said_ns) / 1e6, float(fit[best])
