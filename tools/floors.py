@@ -16,10 +16,11 @@ import sys
 FLOORS = {
     "daemon/base": (),
     "audio/ingest": ("daemon/base",),
+    "audio/relay": ("daemon/base",),
     "schedule": ("daemon/base",),
     "audio": ("daemon/base",),
     "web-admin": ("schedule", "daemon/base"),
-    "daemon": ("web-admin", "audio", "audio/ingest", "schedule", "daemon/base"),
+    "daemon": ("web-admin", "audio", "audio/ingest", "audio/relay", "schedule", "daemon/base"),
 }
 
 # Static library of each floor, and the libraries it may lean on.
@@ -27,6 +28,7 @@ LIBRARIES = {
     "daemon/base/libbase.a": (),
     "schedule/libschedule.a": ("daemon/base/libbase.a",),
     "audio/ingest/libingest.a": ("daemon/base/libbase.a",),
+    "audio/relay/librelay.a": ("daemon/base/libbase.a",),
     "audio/libaudio.a": ("daemon/base/libbase.a",),
     "web-admin/libadmin.a": ("schedule/libschedule.a", "daemon/base/libbase.a"),
     "daemon/libdaemon.a": ("web-admin/libadmin.a", "audio/libaudio.a",
@@ -40,18 +42,18 @@ OWNERS = {
     r"microhttpd\.h|gnutls/.*": ("web-admin/http*.c", "web-admin/http_*.h"),
     r"jansson\.h": ("schedule/*.[ch]", "web-admin/*.[ch]", "daemon/*.[ch]", "audio/ingest/*.[ch]"),
     r"pthread\.h|threads\.h|semaphore\.h": ("audio/engine*.[ch]", "audio/recorder.c", "daemon/jobs*.c"),
-    r"alsa/.*": ("audio/pcm_alsa*.c",),
+    r"alsa/.*": ("audio/pcm_alsa*.c", "audio/relay/line.c"),
     r"soxr\.h": ("audio/resample.c",),
-    r"opus/opusfile\.h|opusfile\.h": ("audio/clip.c", "audio/ingest/*.c"),
+    r"opus/opusfile\.h|opusfile\.h": ("audio/clip.c", "audio/ingest/*.c", "audio/relay/stream.c"),
     r"opus/opusenc\.h|opusenc\.h": ("audio/ingest/*.[ch]", "audio/recorder.c"),
     r"sndfile\.h|ebur128\.h|opus/opus.*|opus\.h|ogg/.*": ("audio/ingest/*.[ch]",),
     r"systemd/.*": ("daemon/loop.c", "daemon/log.c"),
     r"gpiod\.h": ("daemon/gpio.c",),
     r"ini\.h": ("daemon/config.c",),
-    r"curl/.*": ("daemon/dalabactl*.c",),
+    r"curl/.*": ("daemon/dalabactl*.c", "audio/relay/fetch.c"),
     r"sodium\.h": ("web-admin/auth.c", "daemon/library*.c"),
     r"seccomp\.h|linux/(capability|landlock|seccomp|filter|audit)\.h|sched\.h": (
-        "audio/ingest/sandbox.c", "audio/engine*.c"),
+        "audio/ingest/sandbox.c", "audio/relay/confine.c", "audio/engine*.c"),
 }
 
 # What the C library, the compiler and the kernel give to everybody.
