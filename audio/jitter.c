@@ -502,6 +502,10 @@ size_t jitter_pull(struct jitter *j, struct jitter_tap *tap, float *frames, size
 	return done;
 }
 
+bool jitter_playing(const struct jitter *j) {
+	return j->playing;
+}
+
 void jitter_facts(const struct jitter *j, struct jitter_facts *ret) {
 	int64_t rate = j->rate;
 	*ret = (struct jitter_facts){

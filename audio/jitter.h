@@ -62,6 +62,9 @@ void jitter_leave(struct jitter *j, struct jitter_tap *tap);
 /* n frames, fewer only where it is over; then 0 ever after. */
 size_t jitter_pull(struct jitter *j, struct jitter_tap *tap, float *frames, size_t n);
 
+/* What was pulled last is sound, not the silence of a buffer that ran dry. */
+bool jitter_playing(const struct jitter *j);
+
 /* ---- any thread ---- */
 
 struct jitter_facts {

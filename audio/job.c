@@ -2,6 +2,7 @@
 #include "job.h"
 
 #include "jitter.h"
+#include "tally.h"
 
 #include <stdlib.h>
 
@@ -26,7 +27,8 @@ struct job *job_new(size_t n_parts, size_t n_zones) {
 
 bool job_live(const struct job *job) {
 	for (size_t i = 0; i < job->n_parts; i++) {
-		if (job->parts[i].kind == JOB_PART_LIVE) {
+		if (job->parts[i].kind == JOB_PART_LIVE ||
+		    job->parts[i].kind == JOB_PART_RELAY) {
 			return true;
 		}
 	}
@@ -41,6 +43,7 @@ void job_free(struct job *job) {
 		free(job->parts[i].path);
 		free(job->parts[i].title);
 		jitter_unref(job->parts[i].jitter);
+		tally_unref(job->parts[i].tally);
 	}
 	free(job->parts);
 	free(job->zones);

@@ -8,20 +8,31 @@
 #include <stdint.h>
 
 struct jitter;
+struct tally;
 
-enum job_part_kind { JOB_PART_CLIP, JOB_PART_CHIME, JOB_PART_SILENCE, JOB_PART_LIVE };
+enum job_part_kind {
+	JOB_PART_CLIP,
+	JOB_PART_CHIME,
+	JOB_PART_SILENCE,
+	JOB_PART_LIVE,
+	JOB_PART_RELAY, /* live, for so long, whether something comes or not */
+};
 
 struct job_part {
 	enum job_part_kind kind;
-	char *path;     /* clip: the Opus file; chime: its name (chime.h) */
-	char *title;    /* clip: what people call it, for errors */
+	char *path;     /* clip: the Opus file; chime: its name (chime.h); relay: the clip
+			   that sounds while nothing comes, NULL: none */
+	char *title;    /* clip, and a relay's: what people call it, for errors */
 	int64_t frames; /* clip: its length, 0: as the file says; live: how much of it at
-			   the most, 0: until it ends */
-	double gain_db; /* clip: what brings it to the target loudness, -60 to 30 */
-	int64_t silence_ms; /* silence */
-	/* Live: what somebody pushes now; a reference of the part's own. It is never
-	 * behind: one that begins within it begins with what is said then. */
+			   the most, 0: until it ends; relay: its length, exactly */
+	int64_t clip_frames; /* relay: the length of its clip, as above */
+	double gain_db;      /* clip: what brings it to the target loudness, -60 to 30 */
+	int64_t silence_ms;  /* silence */
+	/* Live, relay: what somebody pushes now; a reference of the part's own. It is
+	 * never behind: one that begins within it begins with what is said then. */
 	struct jitter *jitter;
+	struct tally
+		*tally; /* relay: what came is counted here; a reference, NULL: not */
 };
 
 struct job {

@@ -5,6 +5,7 @@
 #include "clip.h"
 #include "jitter.h"
 #include "mix.h"
+#include "relayed.h"
 
 #include <string.h>
 
@@ -18,8 +19,9 @@ struct source {
 	size_t part;
 	int64_t at; /* frames of this part done */
 	int64_t gap_left;
-	struct clip *clip;     /* of this part */
-	struct jitter_tap tap; /* joined: of this part */
+	struct clip *clip;       /* of this part */
+	struct jitter_tap tap;   /* joined: of this part */
+	struct relayed *relayed; /* of this part */
 };
 
 static int check_part(const struct job_part *part, struct error *err) {
@@ -50,6 +52,14 @@ static int check_part(const struct job_part *part, struct error *err) {
 			return error_set(err, EINVAL, "a live part needs a sender");
 		}
 		return 0;
+	case JOB_PART_RELAY:
+		if (part->jitter == NULL || part->frames <= 0 ||
+		    !(part->gain_db >= -60.0 && part->gain_db <= 30.0)) {
+			return error_set(err, EINVAL,
+					 "a relayed part needs a sender, a length, and a "
+					 "gain of -60 to 30 dB");
+		}
+		return 0;
 	}
 	return error_set(err, EINVAL, "unknown kind of part (%d)", (int)part->kind);
 }
@@ -70,7 +80,8 @@ static int check_job(const struct job *job, struct error *err) {
 }
 
 static int open_clip(const struct job_part *part, struct clip **ret, struct error *err) {
-	return clip_open(part->path, part->title, part->frames, ret, err);
+	int64_t frames = part->kind == JOB_PART_RELAY ? part->clip_frames : part->frames;
+	return clip_open(part->path, part->title, frames, ret, err);
 }
 
 /* Frames of a part, or a negative errno. */
@@ -83,6 +94,9 @@ static int64_t part_frames(const struct job_part *part, struct error *err) {
 	}
 	if (part->kind == JOB_PART_LIVE) {
 		return part->frames > 0 ? part->frames : ENDLESS;
+	}
+	if (part->kind == JOB_PART_RELAY) {
+		return part->frames;
 	}
 	AUTO(clip_free) struct clip *clip = NULL;
 	int rc = open_clip(part, &clip, err);
@@ -155,6 +169,7 @@ int source_new(const struct job *job, struct source **ret, struct error *err) {
 static void leave_part(struct source *s) {
 	clip_free(s->clip);
 	s->clip = NULL;
+	relayed_free(MOVE(s->relayed));
 	if (s->tap.joined) {
 		jitter_leave(s->job->parts[s->part].jitter, &s->tap);
 	}
@@ -200,6 +215,19 @@ static int read_live(struct source *s, const struct job_part *part, float *frame
 	return (int)jitter_pull(part->jitter, &s->tap, frames, piece);
 }
 
+static int read_relay(struct source *s, const struct job_part *part, float *frames,
+		      size_t n, struct error *err) {
+	int64_t left = part->frames - s->at;
+	int rc = s->relayed != NULL || left <= 0
+			 ? 0
+			 : relayed_new(part, left, &s->relayed, err);
+	if (rc < 0 || left <= 0) {
+		return rc;
+	}
+	return relayed_read(s->relayed, frames, left < (int64_t)n ? (size_t)left : n,
+			    err);
+}
+
 static int read_part(struct source *s, float *frames, size_t n, struct error *err) {
 	const struct job_part *part = &s->job->parts[s->part];
 	switch (part->kind) {
@@ -211,6 +239,8 @@ static int read_part(struct source *s, float *frames, size_t n, struct error *er
 		return read_silence(part->silence_ms * FRAMES_PER_MS - s->at, frames, n);
 	case JOB_PART_LIVE:
 		return read_live(s, part, frames, n);
+	case JOB_PART_RELAY:
+		return read_relay(s, part, frames, n, err);
 	}
 	return 0;
 }
@@ -250,10 +280,15 @@ int source_read(struct source *s, float *frames, size_t n, struct error *err) {
 	return 0;
 }
 
+static bool has_clip(const struct job_part *part) {
+	return part->kind == JOB_PART_CLIP ||
+	       (part->kind == JOB_PART_RELAY && part->path != NULL);
+}
+
 int source_check(const struct job *job, struct error *err) {
 	int rc = check_job(job, err);
 	for (size_t i = 0; rc == 0 && i < job->n_parts; i++) {
-		if (job->parts[i].kind == JOB_PART_CLIP) {
+		if (has_clip(&job->parts[i])) {
 			AUTO(clip_free) struct clip *clip = NULL;
 			rc = open_clip(&job->parts[i], &clip, err);
 		}

@@ -41,7 +41,7 @@ OWNERS = {
     r"expat\.h": ("schedule/cap*.c",),
     r"microhttpd\.h|gnutls/.*": ("web-admin/http*.c", "web-admin/http_*.h"),
     r"jansson\.h": ("schedule/*.[ch]", "web-admin/*.[ch]", "daemon/*.[ch]", "audio/ingest/*.[ch]"),
-    r"pthread\.h|threads\.h|semaphore\.h": ("audio/engine*.[ch]", "audio/recorder.c", "daemon/jobs*.c"),
+    r"pthread\.h|threads\.h|semaphore\.h": ("audio/engine*.[ch]", "audio/feed.c", "audio/recorder.c", "daemon/jobs*.c"),
     r"alsa/.*": ("audio/pcm_alsa*.c", "audio/relay/line.c"),
     r"soxr\.h": ("audio/resample.c",),
     r"opus/opusfile\.h|opusfile\.h": ("audio/clip.c", "audio/ingest/*.c", "audio/relay/stream.c"),

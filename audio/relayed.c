@@ -1,0 +1,144 @@
+/* relayed.c - see relayed.h. The jitter buffer fades by itself where what comes ends and
+ * begins again; here the fallback does, at either end. */
+#include "relayed.h"
+
+#include "clip.h"
+#include "jitter.h"
+#include "mix.h"
+#include "tally.h"
+
+/* So many frames without a sound are missing, and the fallback begins: 250 ms. A shorter
+ * gap is that of a network, or the moment in which a line is taken up again. */
+#define AFTER 12000
+#define FADE 960 /* of the fallback */
+#define EDGE 240 /* of the part */
+#define PIECE 480
+
+struct relayed {
+	const struct job_part *part;
+	struct jitter_tap tap;
+	int64_t dry;       /* frames since something came */
+	struct clip *clip; /* the fallback, while it sounds */
+	int level;         /* of FADE */
+	int64_t done;      /* frames */
+	int64_t left;
+};
+
+int relayed_new(const struct job_part *part, int64_t left, struct relayed **ret,
+		struct error *err) {
+	struct relayed *r = calloc(1, sizeof(*r));
+	if (r == NULL) {
+		return error_set(err, ENOMEM, "no memory to relay a sound");
+	}
+	r->part = part;
+	r->left = left;
+	jitter_join(part->jitter, &r->tap);
+	*ret = r;
+	return 0;
+}
+
+void relayed_free(struct relayed *r) {
+	if (r == NULL) {
+		return;
+	}
+	jitter_leave(r->part->jitter, &r->tap);
+	clip_free(r->clip);
+	free(r);
+}
+
+/* n frames of the fallback, which begins again at its end. */
+static int read_clip(struct relayed *r, float *frames, size_t n, struct error *err) {
+	size_t done = 0;
+	bool fresh = false;
+	while (done < n) {
+		int rc = 0;
+		if (r->clip == NULL) {
+			rc = clip_open(r->part->path, r->part->title,
+				       r->part->clip_frames, &r->clip, err);
+			fresh = true;
+		}
+		rc = rc < 0 ? rc : clip_read(r->clip, frames + done, n - done, err);
+		if (rc < 0) {
+			return rc;
+		}
+		if (rc == 0 && fresh) {
+			return error_set(err, EINVAL, "the fallback '%s' is empty",
+					 r->part->title);
+		}
+		if (rc == 0) {
+			clip_free(MOVE(r->clip));
+		}
+		done += (size_t)rc;
+	}
+	return 0;
+}
+
+/* Adds the fallback, as it rises or falls. */
+static int add_fallback(struct relayed *r, bool wanted, float *frames, size_t n,
+			struct error *err) {
+	float clip[PIECE];
+	float gain = mix_gain_of_db(r->part->gain_db);
+	int rc = read_clip(r, clip, n, err);
+	if (rc < 0) {
+		return rc;
+	}
+	for (size_t i = 0; i < n; i++) {
+		r->level += wanted && r->level < FADE ? 1
+			    : !wanted && r->level > 0 ? -1
+						      : 0;
+		frames[i] += clip[i] * gain * (float)r->level / FADE;
+	}
+	if (r->level == 0) {
+		clip_free(MOVE(r->clip)); /* next time it begins at its start */
+	}
+	return 0;
+}
+
+static void count(const struct relayed *r, size_t n, bool fallback) {
+	struct tally_count more = {.relayed = (int64_t)n};
+	if (r->dry >= AFTER) {
+		bool first = r->dry - (int64_t)n < AFTER;
+		more.missing = first ? r->dry : (int64_t)n;
+	}
+	more.fallback = fallback ? (int64_t)n : 0;
+	if (r->part->tally != NULL) {
+		tally_add(r->part->tally, &more);
+	}
+}
+
+static void cut_edges(struct relayed *r, float *frames, size_t n) {
+	for (size_t i = 0; i < n; i++) {
+		int64_t edge = r->done < r->left - 1 ? r->done : r->left - 1;
+		if (edge < EDGE) {
+			frames[i] *= (float)(edge > 0 ? edge : 0) / EDGE;
+		}
+		r->done++;
+		r->left--;
+	}
+}
+
+static int read_piece(struct relayed *r, float *frames, size_t n, struct error *err) {
+	size_t got = jitter_pull(r->part->jitter, &r->tap, frames, n);
+	for (size_t i = got; i < n; i++) {
+		frames[i] = 0.0F;
+	}
+	r->dry = jitter_playing(r->part->jitter) ? 0 : r->dry + (int64_t)n;
+	bool wanted = r->part->path != NULL && r->dry >= AFTER;
+	bool fallback = wanted || r->level > 0;
+	count(r, n, fallback);
+	int rc = fallback ? add_fallback(r, wanted, frames, n, err) : 0;
+	cut_edges(r, frames, n);
+	return rc;
+}
+
+int relayed_read(struct relayed *r, float *frames, size_t n, struct error *err) {
+	for (size_t done = 0; done < n;) {
+		size_t piece = n - done < PIECE ? n - done : PIECE;
+		int rc = read_piece(r, frames + done, piece, err);
+		if (rc < 0) {
+			return rc;
+		}
+		done += piece;
+	}
+	return (int)n;
+}
