@@ -48,6 +48,9 @@ static void settle(struct director *d) {
 			}
 		}
 		bool ended = live_run_ended(live);
+		if (ended) {
+			director_relay_release(live);
+		}
 		if (ended && !live->told) {
 			live->told = true;
 			director_tell_ended(d, live);

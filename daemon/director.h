@@ -14,6 +14,7 @@
 #include "faults.h"
 #include "library.h"
 #include "loop.h"
+#include "relays.h"
 #include "schedule/planner.h"
 #include "schedule/store.h"
 
@@ -29,6 +30,7 @@ struct director_config {
 	struct clock *clock;
 	struct faults *faults;
 	struct amplifiers *amplifiers; /* NULL: none */
+	struct relays *relays;
 	const struct tz *tz;
 	/* Told when a run, or what a zone does, has changed; may be NULL. */
 	void (*on_run)(void *ctx, int64_t run);

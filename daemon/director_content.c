@@ -4,6 +4,7 @@
 #include "director_internal.h"
 
 #include "audio/jitter.h"
+#include "audio/tally.h"
 #include "base/str.h"
 #include "log.h"
 
@@ -163,8 +164,22 @@ static int clip_part(struct director *d, const char *id, struct job_part *ret,
 		       : error_set(err, ENOMEM, "no memory for a part");
 }
 
-static int job_part_fill(struct director *d, const struct part *part,
+static int relay_part(struct director *d, struct live_run *live, size_t i,
+		      struct job_part *ret, struct error *err) {
+	const struct part *part = &live->run.content.parts[i];
+	if (part->fallback != NULL) {
+		int rc = clip_part(d, part->fallback, ret, err);
+		if (rc < 0) {
+			return rc;
+		}
+		ret->clip_frames = ret->frames;
+	}
+	return director_relay_part(d, live, i, ret, err);
+}
+
+static int job_part_fill(struct director *d, struct live_run *live, size_t i,
 			 struct job_part *ret, struct error *err) {
+	const struct part *part = &live->run.content.parts[i];
 	char id[CLIP_ID_SIZE];
 	int rc = 0;
 	switch (part->kind) {
@@ -183,12 +198,29 @@ static int job_part_fill(struct director *d, const struct part *part,
 		rc = library_spoken(d->config.library, part->text, part->voice,
 				    SPEED_NORMAL, id, err);
 		return rc < 0 ? rc : clip_part(d, id, ret, err);
+	case PART_LINE:
+	case PART_STREAM:
+		return relay_part(d, live, i, ret, err);
 	}
 	return error_set(err, EINVAL, "a part of unknown kind %d", (int)part->kind);
 }
 
-int director_content_job(struct director *d, const struct live_run *live,
-			 struct job **ret, struct error *err) {
+/* All its parts count together. */
+static int add_tally(struct job *job, struct error *err) {
+	AUTO(tally_unref) struct tally *tally = tally_new();
+	if (tally == NULL) {
+		return error_set(err, ENOMEM, "no memory for a job");
+	}
+	for (size_t i = 0; i < job->n_parts; i++) {
+		if (job->parts[i].kind == JOB_PART_RELAY) {
+			job->parts[i].tally = tally_ref(tally);
+		}
+	}
+	return 0;
+}
+
+int director_content_job(struct director *d, struct live_run *live, struct job **ret,
+			 struct error *err) {
 	const struct content *content = &live->run.content;
 	bool call = live->jitter != NULL;
 	struct job *job = job_new(call ? 1 : content->n_parts, live->run.n_zones);
@@ -203,11 +235,16 @@ int director_content_job(struct director *d, const struct live_run *live,
 		job->parts[0].jitter = jitter_ref(live->jitter);
 	}
 	for (size_t i = 0; !call && i < content->n_parts; i++) {
-		int rc = job_part_fill(d, &content->parts[i], &job->parts[i], err);
+		int rc = job_part_fill(d, live, i, &job->parts[i], err);
 		if (rc < 0) {
 			job_free(job);
 			return rc;
 		}
+	}
+	int rc = director_relayed(&live->run) ? add_tally(job, err) : 0;
+	if (rc < 0) {
+		job_free(job);
+		return rc;
 	}
 	*ret = job;
 	return 0;

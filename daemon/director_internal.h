@@ -5,8 +5,9 @@
  * told; director_alert.c: what an emergency may that others may not; director_call.c:
  * live calls; director_zones.c: the zones and outputs as they are set up;
  * director_rejoin.c: cards that are lost in the middle of a run;
- * director_amplifier.c: when their amplifiers are needed; director_pass.c: zones that
- * sound one after the other; director_content.c: words and clips into a job. */
+ * director_amplifier.c: when their amplifiers are needed; director_relay.c: lines and
+ * streams; director_pass.c: zones that sound one after the other; director_content.c:
+ * words and clips into a job. */
 #pragma once
 
 #include "director.h"
@@ -73,6 +74,10 @@ struct live_zone_run {
 	int64_t begin_ms; /* at which its job began */
 	int64_t heard_ms; /* how long it sounded before that */
 	int pass;         /* from 0, in the order in which they sound */
+	struct tally *tally; /* of what its job relays, a reference; NULL */
+	int64_t relayed_ms;  /* by the jobs before: of lines and streams */
+	int64_t missing_ms;  /* of that nothing came */
+	int64_t fallback_ms; /* and the fallback sounded */
 	struct disturbed paused;
 	struct disturbed ducked;
 	struct disturbed lost; /* with its card; by: the card's words */
@@ -98,6 +103,7 @@ struct live_run {
 	int pass_over;         /* of the zone that sounded last and does no more */
 	int64_t pass_over_ns;  /* and since when; 0: none */
 	struct jitter *jitter; /* of a live call, a reference; NULL */
+	struct relay **relays; /* of each part, NULL: none; NULL while none is needed */
 	bool quiet_confirmed;
 	bool hung_up;
 	bool again; /* soundings of alerts: director.h */
@@ -314,13 +320,28 @@ void director_amplifiers(struct director *d);
 void director_amplifier_join(struct director *d, struct live_zone *lz);
 void director_amplifier_leave(struct director *d, struct live_zone *lz);
 
+/* director_relay.c */
+/* It has a line or a stream. */
+bool director_relayed(const struct run *run);
+/* Fills part i of a job, all but its fallback and tally. */
+int director_relay_part(struct director *d, struct live_run *live, size_t i,
+			struct job_part *ret, struct error *err);
+/* It needs none any more. */
+void director_relay_release(struct live_run *live);
+/* Adds up what the job of a zone has counted; `tally` (NULL: none) is its next one's. */
+void director_relay_count(struct live_zone_run *lzr, struct tally *tally);
+/* Nothing came at all, and nothing sounded instead. */
+bool director_relay_silent(const struct live_run *live, size_t i);
+/* What did not come, as counted up; "" where all did. */
+void director_relay_words(const struct live_run *live, size_t i, char *ret, size_t size);
+
 /* director_content.c */
 /* True where every word is spoken. Else has it done; the director wakes when it is, and
  * what fails ends the run. */
 bool director_content_ready(struct director *d, struct live_run *live);
 /* Builds the job of a run, with room for all its zones. */
-int director_content_job(struct director *d, const struct live_run *live,
-			 struct job **ret, struct error *err);
+int director_content_job(struct director *d, struct live_run *live, struct job **ret,
+			 struct error *err);
 /* What is still being spoken must not come back to a director that is gone. */
 void director_content_forget(struct director *d);
 /* Has the words of an announcement spoken ahead of their time. */

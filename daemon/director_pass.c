@@ -13,10 +13,11 @@
 
 #define PASS_PAUSE_NS 2000000000LL /* while the last echo dies away */
 
-/* Music is to be everywhere at once, a live call cannot be said twice, and an emergency
- * waits for nothing. */
+/* Music is to be everywhere at once, what is said now cannot be said twice, and an
+ * emergency waits for nothing. */
 static bool has_passes(const struct run *run) {
-	return run->class == CLASS_NOTICE || run->class == CLASS_PROGRAMME;
+	return (run->class == CLASS_NOTICE || run->class == CLASS_PROGRAMME) &&
+	       !director_relayed(run);
 }
 
 /* The place of zone i among the passes of the run, from 0, and how many there are. */

@@ -9,6 +9,7 @@
 #include "director_internal.h"
 
 #include "audio/jitter.h"
+#include "audio/tally.h"
 #include "base/str.h"
 #include "log.h"
 
@@ -17,6 +18,10 @@
 void live_run_free(struct live_run *live) {
 	if (live == NULL) {
 		return;
+	}
+	director_relay_release(live);
+	for (size_t i = 0; live->zones != NULL && i < live->run.n_zones; i++) {
+		tally_unref(live->zones[i].tally);
 	}
 	run_done(&live->run);
 	jitter_unref(live->jitter);
@@ -331,6 +336,15 @@ static bool goes(const struct live_run *live, size_t i, enum stage stage) {
 	       (stage != STAGE_PLANNED || director_pass_first(live, i));
 }
 
+static struct tally *tally_of(const struct job *job) {
+	for (size_t i = 0; i < job->n_parts; i++) {
+		if (job->parts[i].tally != NULL) {
+			return job->parts[i].tally;
+		}
+	}
+	return NULL;
+}
+
 /* Puts the zones into the job that begin where its first does: horns that were
  * interrupted together come back together, whatever each had reached. */
 static void fill_zones(const struct director *d, struct live_run *live, enum stage stage,
@@ -357,6 +371,7 @@ static void fill_zones(const struct director *d, struct live_run *live, enum sta
 		}
 		const struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
 		lzr->job = job->id;
+		director_relay_count(lzr, tally_of(job));
 		lzr->soft = lz != NULL && lz->beneath == live;
 		job->zones[job->n_zones] = live->run.zones[i].zone;
 		job->gains_db[job->n_zones++] = lzr->soft ? DUCK_DB : 0.0;
@@ -465,6 +480,7 @@ void director_withdraw(struct director *d, struct live_run *live, size_t i) {
 		engine_stop(d->config.engine, live->zones[i].job, live->run.zones[i].zone,
 			    5);
 		live->zones[i].job = 0;
+		tally_unref(MOVE(live->zones[i].tally)); /* nothing of it was heard */
 	}
 }
 
@@ -496,6 +512,9 @@ void director_take_back(struct director *d, struct live_run *live) {
 		lzr->stage = STAGE_PLANNED;
 	}
 	live->handed = false;
+	if (ahead && !begun) {
+		director_relay_release(live);
+	}
 	live->judged = live->judged && !(ahead && !begun);
 }
 
@@ -506,7 +525,16 @@ static void set_reason(struct director *d, struct live_run *live, size_t i,
 	struct run_zone *rz = &live->run.zones[i];
 	char told[REASON_SIZE];
 	char words[REASON_SIZE];
+	char relayed[REASON_SIZE];
 	director_note_defiance(d, live, i);
+	director_relay_words(live, i, words, sizeof(words));
+	if (reason != NULL && words[0] != '\0') {
+		str_format(relayed, sizeof(relayed), "%s; %s", reason, words);
+		reason = relayed;
+	} else if (words[0] != '\0') {
+		str_copy(relayed, sizeof(relayed), words);
+		reason = relayed;
+	}
 	director_end_words(live, i, reason, told, sizeof(told));
 	const char *note = rz->reason != NULL ? rz->reason : "";
 	if (told[0] != '\0' && note[0] != '\0') {
@@ -620,12 +648,15 @@ static void on_ended(struct director *d, struct live_run *live, size_t i,
 	const struct live_zone_run *lzr = &live->zones[i];
 	int64_t zone = live->run.zones[i].zone;
 	int64_t played_ms = lzr->heard_ms + event->played_ms;
+	director_relay_count(&live->zones[i], NULL);
+	bool silent = director_relay_silent(live, i);
 	if (event->end == ENGINE_END_PLAYED && event->played_ms == 0 &&
 	    lzr->lost.times > 0) {
 		director_lost_for_good(d, live, i); /* it came too late */
 	} else if (event->end == ENGINE_END_PLAYED) {
 		director_not_interrupted(live, i);
-		director_zone_end(d, live, i, OUTCOME_PLAYED, NULL, played_ms);
+		director_zone_end(d, live, i, silent ? OUTCOME_FAILED : OUTCOME_PLAYED,
+				  NULL, played_ms);
 	} else if (event->end == ENGINE_END_FAILED) {
 		if (!director_lost(d, live, i, event)) {
 			director_zone_end(d, live, i, OUTCOME_FAILED, event->text,

@@ -14,6 +14,7 @@
 #include "loop.h"
 #include "ops.h"
 #include "recordings.h"
+#include "relays.h"
 #include "web-admin/admin.h"
 
 #include <getopt.h>
@@ -44,6 +45,7 @@ struct box {
 	struct library *library;
 	struct engine *engine;
 	struct recordings *recordings;
+	struct relays *relays;
 	struct director *director;
 	struct alerts *alerts;
 	struct calls *calls;
@@ -222,9 +224,9 @@ static void on_reload(void *arg) {
 
 /* ------------------------------------------------------------------------ creation */
 
-/* dalaba-ingest stands beside dalabad in a build directory, else where it was installed.
- */
-static void find_ingest(char *ret, size_t size) {
+/* A program of ours stands beside dalabad in a build directory, else where it was
+ * installed. */
+static void find_program(const char *name, char *ret, size_t size) {
 	char self[PATH_MAX];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (len > 0) {
@@ -232,13 +234,13 @@ static void find_ingest(char *ret, size_t size) {
 		char *slash = strrchr(self, '/');
 		if (slash != NULL) {
 			*slash = '\0';
-			int n = snprintf(ret, size, "%s/dalaba-ingest", self);
+			int n = snprintf(ret, size, "%s/%s", self, name);
 			if (n > 0 && (size_t)n < size && access(ret, X_OK) == 0) {
 				return;
 			}
 		}
 	}
-	str_copy(ret, size, DALABA_LIBEXECDIR "/dalaba-ingest");
+	str_format(ret, size, DALABA_LIBEXECDIR "/%s", name);
 }
 
 static int make_data_dir(const struct box *box, struct error *err) {
@@ -303,9 +305,42 @@ static int create_recordings(struct box *box, struct error *err) {
 	return recordings_new(&config, &box->recordings, err);
 }
 
+static int create_relays(struct box *box, struct error *err) {
+	char program[PATH_MAX];
+	find_program("dalaba-relay", program, sizeof(program));
+	struct relays_config config = {.loop = box->loop,
+				       .jobs = box->jobs,
+				       .faults = box->faults,
+				       .program = program};
+	return relays_new(&config, &box->relays, err);
+}
+
+static int create_director(struct box *box, struct error *err) {
+	struct director_config director = {
+		.loop = box->loop,
+		.store = box->store,
+		.engine = box->engine,
+		.library = box->library,
+		.clock = box->clock,
+		.faults = box->faults,
+		.amplifiers = box->amplifiers,
+		.relays = box->relays,
+		.tz = box->tz,
+		.on_run = on_run,
+		.on_zone = on_zone,
+		.on_sounding_began = on_sounding_began,
+		.on_sounding_ended = on_sounding_ended,
+		.records = records,
+		.on_handed = on_handed,
+		.on_over = on_over,
+		.ctx = box,
+	};
+	return director_new(&director, &box->director, err);
+}
+
 static int create_sound(struct box *box, struct error *err) {
 	char ingest[PATH_MAX];
-	find_ingest(ingest, sizeof(ingest));
+	find_program("dalaba-ingest", ingest, sizeof(ingest));
 	struct library_config library = {
 		.data_dir = data_dir(box),
 		.ingest_program = ingest,
@@ -321,28 +356,10 @@ static int create_sound(struct box *box, struct error *err) {
 	if (rc >= 0) {
 		rc = create_recordings(box, err);
 	}
-	if (rc < 0) {
-		return rc;
+	if (rc >= 0) {
+		rc = create_relays(box, err);
 	}
-	struct director_config director = {
-		.loop = box->loop,
-		.store = box->store,
-		.engine = box->engine,
-		.library = box->library,
-		.clock = box->clock,
-		.faults = box->faults,
-		.amplifiers = box->amplifiers,
-		.tz = box->tz,
-		.on_run = on_run,
-		.on_zone = on_zone,
-		.on_sounding_began = on_sounding_began,
-		.on_sounding_ended = on_sounding_ended,
-		.records = records,
-		.on_handed = on_handed,
-		.on_over = on_over,
-		.ctx = box,
-	};
-	return director_new(&director, &box->director, err);
+	return rc < 0 ? rc : create_director(box, err);
 }
 
 static int create_alerts(struct box *box, struct error *err) {
@@ -463,6 +480,7 @@ static void box_done(struct box *box) {
 	calls_free(box->calls);
 	alerts_free(MOVE(box->alerts));
 	director_free(box->director);
+	relays_free(box->relays);
 	engine_free(box->engine);
 	recordings_free(box->recordings);
 	amplifiers_free(box->amplifiers);

@@ -94,6 +94,8 @@ int store_source_put(struct store *s, const char *source_sha256, const char *cli
 int store_source_get(struct store *s, const char *source_sha256, char ret[CLIP_ID_SIZE],
 		     struct error *err);
 
+/* Whether a part may be one at all; field names what is wrong with it. */
+int store_part_check(const struct part *part, struct error *err);
 int store_announcement_put(struct store *s, struct announcement *a, struct error *err);
 int store_announcement_get(struct store *s, int64_t id, struct announcement *ret,
 			   struct error *err);

@@ -36,7 +36,7 @@ static int load_parts(struct store *s, void *values, size_t n, struct error *err
 	}
 	AUTO(query_done)
 	struct query q = query_new(s, "SELECT announcement, kind, text, clip, voice,"
-				      " silence_ms FROM announcement_part"
+				      " silence_ms, length_ms FROM announcement_part"
 				      " WHERE announcement BETWEEN ? AND ?"
 				      " ORDER BY announcement, place");
 	query_bind_int(&q, items[0].id);
@@ -87,7 +87,8 @@ static int check_announcement(const struct announcement *a, struct error *err) {
 	if (rc == 0 && a->content.n_parts == 0) {
 		return error_set_field(err, EINVAL, "parts",
 				       "announcement: 'parts' is empty; give at least "
-				       "one of chime, clip, text and silence_ms");
+				       "one of chime, clip, text, silence_ms, line "
+				       "and stream");
 	}
 	if (rc == 0) {
 		rc = check_content("announcement", &a->content, err);
@@ -105,16 +106,17 @@ static int check_clips(struct store *s, const struct content *content,
 		       struct error *err) {
 	for (size_t i = 0; i < content->n_parts; i++) {
 		const struct part *part = &content->parts[i];
-		if (part->kind != PART_CLIP) {
+		const char *clip = part->kind == PART_CLIP ? part->text : part->fallback;
+		if (clip == NULL) {
 			continue;
 		}
-		int rc = store_taken(s, "SELECT 1 FROM clip WHERE id = ? AND ?",
-				     part->text, 1, err);
+		int rc = store_taken(s, "SELECT 1 FROM clip WHERE id = ? AND ?", clip, 1,
+				     err);
 		if (rc == 0) {
 			return error_set_field(err, EINVAL, "parts",
 					       "announcement part %zu: there is no clip "
 					       "%s; upload it first",
-					       i + 1, part->text);
+					       i + 1, clip);
 		}
 		if (rc < 0) {
 			return rc;
@@ -172,8 +174,9 @@ static int write_announcement(struct store *s, const struct announcement *a, int
 	if (rc == 0) {
 		rc = store_parts_write(s,
 				       "INSERT INTO announcement_part (announcement,"
-				       " place, kind, text, clip, voice, silence_ms)"
-				       " VALUES (?, ?, ?, ?, ?, ?, ?)",
+				       " place, kind, text, clip, voice, silence_ms,"
+				       " length_ms)"
+				       " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 				       *id, &a->content, err);
 	}
 	return rc < 0 ? rc : store_note_time(s, a->changed_us, err);

@@ -102,6 +102,59 @@ int check_clip_id(const char *thing, const char *field, const char *id,
 			       thing, store_shown(id));
 }
 
+/* No word of ALSA's own language: it can name files to write to, and programs. */
+static int check_line(const char *thing, const char *name, struct error *err) {
+	static const char known[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_:,.=-";
+	size_t len = name != NULL ? strlen(name) : 0;
+	if (len >= 1 && len <= RELAY_LINE_MAX && name[0] != '-' &&
+	    strspn(name, known) == len) {
+		return 0;
+	}
+	return error_set_field(
+		err, EINVAL, "line",
+		"%s: '%s' is no name of an ALSA capture; write one of 1 to "
+		"%d letters, digits and _:,.=-, such as hw:CARD=Device",
+		thing, store_shown(name), RELAY_LINE_MAX);
+}
+
+/* What the address names beside its path: "host:port". NULL where it is none. */
+static const char *host_of(const char *url, size_t *ret) {
+	const char *host = strncasecmp(url, "http://", 7) == 0    ? url + 7
+			   : strncasecmp(url, "https://", 8) == 0 ? url + 8
+								  : NULL;
+	*ret = host != NULL ? strcspn(host, "/?#") : 0;
+	return *ret > 0 ? host : NULL;
+}
+
+static int check_stream(const char *thing, const struct part *part, struct error *err) {
+	size_t len = 0;
+	const char *url = part->text != NULL ? part->text : "";
+	const char *host = host_of(url, &len);
+	bool plain = strlen(url) <= RELAY_STREAM_MAX;
+	for (const char *c = url; *c != '\0'; c++) {
+		plain = plain && *c > ' ' && *c < 0x7f && *c != '"' && *c != '\\';
+	}
+	if (host == NULL || !plain) {
+		return error_set_field(
+			err, EINVAL, "stream",
+			"%s: '%.80s' is no address of a stream; write "
+			"http:// or https:// and the rest, without spaces, "
+			"%d bytes at most",
+			thing, plain ? url : "", RELAY_STREAM_MAX);
+	}
+	if (memchr(host, '@', len) != NULL) {
+		return error_set_field(
+			err, EINVAL, "stream",
+			"%s: a name and password in the address of a "
+			"stream would be shown to everybody; leave them out",
+			thing);
+	}
+	return part->fallback == NULL
+		       ? 0
+		       : check_clip_id(thing, "fallback", part->fallback, err);
+}
+
 static int check_part(const char *thing, const struct part *part, struct error *err) {
 	static const struct text_limits words = {1, 10000, true};
 	int rc = 0;
@@ -118,9 +171,21 @@ static int check_part(const char *thing, const struct part *part, struct error *
 		return check_text(thing, "voice", part->voice, REMARK_LIMITS, err);
 	case PART_SILENCE:
 		return check_int(thing, "silence_ms", part->silence_ms, 1, 600000, err);
+	case PART_LINE:
+	case PART_STREAM:
+		rc = part->kind == PART_LINE ? check_line(thing, part->text, err)
+					     : check_stream(thing, part, err);
+		return rc < 0 ? rc
+			      : check_int(thing, "length_ms", part->length_ms,
+					  RELAY_LENGTH_MIN_MS, RELAY_LENGTH_MAX_MS, err);
 	}
-	return error_set(err, EINVAL, "%s: write one of chime, clip, text and silence_ms",
-			 thing);
+	return error_set(
+		err, EINVAL,
+		"%s: write one of chime, clip, text, silence_ms, line and stream", thing);
+}
+
+int store_part_check(const struct part *part, struct error *err) {
+	return check_part("part", part, err);
 }
 
 int check_content(const char *thing, const struct content *content, struct error *err) {

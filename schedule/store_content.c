@@ -4,15 +4,17 @@
 static int write_part(struct store *s, const char *sql, int64_t owner, size_t place,
 		      const struct part *part, struct error *err) {
 	bool clip = part->kind == PART_CLIP;
+	const char *clip_id = clip ? part->text : part->fallback;
 	bool words = part->kind == PART_TEXT;
 	AUTO(query_done) struct query q = query_new(s, sql);
 	query_bind_int(&q, owner);
 	query_bind_int(&q, (int64_t)place);
 	query_bind_text(&q, part_kind_name(part->kind));
 	query_bind_text(&q, clip ? NULL : part->text);
-	query_bind_text(&q, clip ? part->text : NULL);
+	query_bind_text(&q, clip_id);
 	query_bind_text(&q, words ? part->voice : NULL);
 	query_bind_int(&q, part->kind == PART_SILENCE ? part->silence_ms : 0);
+	query_bind_int(&q, part_relayed(part->kind) ? part->length_ms : 0);
 	int rc = query_run(&q, err);
 	return rc < 0 ? rc : 0;
 }
@@ -35,6 +37,7 @@ int store_part_read(struct query *q, struct content *content, struct error *err)
 	const char *clip = query_peek(q);
 	const char *voice = query_peek(q);
 	int64_t silence_ms = query_int(q);
+	int64_t length_ms = query_int(q);
 	if ((kind == PART_CLIP ? clip : text) == NULL && kind != PART_SILENCE) {
 		query_damaged(q);
 	}
@@ -42,9 +45,11 @@ int store_part_read(struct query *q, struct content *content, struct error *err)
 	if (rc < 0) {
 		return rc;
 	}
-	if (content_add(content, kind, kind == PART_CLIP ? clip : text, voice,
-			silence_ms) < 0) {
-		return store_no_memory(err);
+	if (part_relayed(kind)) {
+		rc = content_add_relay(content, kind, text, clip, length_ms);
+	} else {
+		rc = content_add(content, kind, kind == PART_CLIP ? clip : text, voice,
+				 silence_ms);
 	}
-	return 0;
+	return rc < 0 ? store_no_memory(err) : 0;
 }

@@ -290,9 +290,17 @@ static const char version_4[] =
 static const char version_5[] = "ALTER TABLE zone ADD COLUMN pass INTEGER NOT NULL"
 				" DEFAULT 0 CHECK (pass BETWEEN 0 AND 9);";
 
+/* What comes in at a line, or from an address: its name in `text`, its fallback in
+ * `clip`. */
+static const char version_6[] =
+	"ALTER TABLE announcement_part ADD COLUMN length_ms INTEGER NOT NULL DEFAULT 0"
+	" CHECK (length_ms BETWEEN 0 AND 86400000);"
+	"ALTER TABLE run_part ADD COLUMN length_ms INTEGER NOT NULL DEFAULT 0"
+	" CHECK (length_ms BETWEEN 0 AND 86400000);";
+
 const char *const *store_migrations(void) {
 	static const char *const all[] = {
-		version_1, version_2, version_3, version_4, version_5, NULL,
+		version_1, version_2, version_3, version_4, version_5, version_6, NULL,
 	};
 	return all;
 }

@@ -93,8 +93,9 @@ static int load_zones(struct store *s, struct run *run, struct error *err) {
 
 static int load_parts(struct store *s, struct run *run, struct error *err) {
 	AUTO(query_done)
-	struct query q = query_new(s, "SELECT kind, text, clip, voice, silence_ms"
-				      " FROM run_part WHERE run = ? ORDER BY place");
+	struct query q =
+		query_new(s, "SELECT kind, text, clip, voice, silence_ms, length_ms"
+			     " FROM run_part WHERE run = ? ORDER BY place");
 	query_bind_int(&q, run->id);
 	int rc = 0;
 	while ((rc = query_row(&q, err)) > 0) {
@@ -337,8 +338,8 @@ static int claim(struct store *s, const struct run *run, int64_t *id, struct err
 	if (rc == 0) {
 		rc = store_parts_write(s,
 				       "INSERT INTO run_part (run, place, kind, text,"
-				       " clip, voice, silence_ms)"
-				       " VALUES (?, ?, ?, ?, ?, ?, ?)",
+				       " clip, voice, silence_ms, length_ms)"
+				       " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 				       *id, &run->content, err);
 	}
 	return rc < 0 ? rc : store_note_time(s, run->created_us, err);

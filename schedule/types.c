@@ -15,7 +15,8 @@ static const char *const outcome_names[] = {"planned", "playing", "paused",
 					    "missed",  "skipped", "cancelled"};
 static const char *const resume_names[] = {"resume", "restart", "drop"};
 static const char *const conflict_names[] = {"wait", "skip"};
-static const char *const part_kind_names[] = {"chime", "clip", "text", "silence"};
+static const char *const part_kind_names[] = {"chime",   "clip", "text",
+					      "silence", "line", "stream"};
 static const char *const severity_names[] = {"minor", "moderate", "severe", "extreme"};
 static const char *const alert_level_names[] = {"village", "town",     "county",
 						"city",    "province", "national"};
@@ -54,6 +55,10 @@ DEFINE_NAMES(part_kind, enum part_kind)
 DEFINE_NAMES(severity, enum severity)
 DEFINE_NAMES(alert_level, enum alert_level)
 DEFINE_NAMES(alert_state, enum alert_state)
+
+bool part_relayed(enum part_kind kind) {
+	return kind == PART_LINE || kind == PART_STREAM;
+}
 
 bool outcome_final(enum outcome value) {
 	return value != OUTCOME_PLANNED && value != OUTCOME_PLAYING &&
@@ -147,6 +152,7 @@ void clip_done(struct clip *clip) {
 static void part_done(struct part *part) {
 	free(part->text);
 	free(part->voice);
+	free(part->fallback);
 	*part = (struct part){0};
 }
 
@@ -176,12 +182,30 @@ int content_add(struct content *content, enum part_kind kind, const char *text,
 	return 0;
 }
 
+int content_add_relay(struct content *content, enum part_kind kind, const char *name,
+		      const char *fallback, int64_t length_ms) {
+	AUTO(free) char *copy = fallback != NULL ? strdup(fallback) : NULL;
+	if (fallback != NULL && copy == NULL) {
+		return -ENOMEM;
+	}
+	int rc = content_add(content, kind, name, NULL, 0);
+	if (rc == 0) {
+		struct part *part = &content->parts[content->n_parts - 1];
+		part->fallback = MOVE(copy);
+		part->length_ms = length_ms;
+	}
+	return rc;
+}
+
 int content_copy(const struct content *from, struct content *ret) {
 	struct content copy = {.repeat = from->repeat, .gap_ms = from->gap_ms};
 	for (size_t i = 0; i < from->n_parts; i++) {
 		const struct part *part = &from->parts[i];
-		int rc = content_add(&copy, part->kind, part->text, part->voice,
-				     part->silence_ms);
+		int rc = part_relayed(part->kind)
+				 ? content_add_relay(&copy, part->kind, part->text,
+						     part->fallback, part->length_ms)
+				 : content_add(&copy, part->kind, part->text, part->voice,
+					       part->silence_ms);
 		if (rc < 0) {
 			content_done(&copy);
 			return rc;

@@ -17,7 +17,11 @@
 #define OUTPUT_CHANNELS_MAX 32
 #define ZONE_QUIET_MAX 8
 #define ZONE_PASS_MAX 9
-#define TIME_NONE INT64_MIN /* no time: open validity, not started */
+#define RELAY_LINE_MAX 100    /* bytes of its name */
+#define RELAY_STREAM_MAX 1000 /* bytes of its address */
+#define RELAY_LENGTH_MIN_MS 1000
+#define RELAY_LENGTH_MAX_MS 86400000 /* a day */
+#define TIME_NONE INT64_MIN          /* no time: open validity, not started */
 
 /* Ascending rank; notice and programme rank alike (DESIGN: Words). */
 enum run_class {
@@ -47,7 +51,16 @@ enum resume { RESUME_RESUME, RESUME_RESTART, RESUME_DROP };
 /* What a schedule does where its zone is taken by its equal. */
 enum conflict { CONFLICT_WAIT, CONFLICT_SKIP };
 
-enum part_kind { PART_CHIME, PART_CLIP, PART_TEXT, PART_SILENCE };
+/* A line is what comes in at an ALSA capture, a stream what comes from an address. */
+enum part_kind {
+	PART_CHIME,
+	PART_CLIP,
+	PART_TEXT,
+	PART_SILENCE,
+	PART_LINE,
+	PART_STREAM,
+};
+bool part_relayed(enum part_kind kind); /* of these two */
 
 /* How bad it is (CAP 1.2, `severity`), and who says so; ascending rank. */
 enum severity { SEVERITY_MINOR, SEVERITY_MODERATE, SEVERITY_SEVERE, SEVERITY_EXTREME };
@@ -166,9 +179,13 @@ DEFINE_AUTO_DONE(struct clip, clip_done)
 
 struct part {
 	enum part_kind kind;
-	char *text;  /* chime: its name; clip: its id; text: the words; silence: NULL */
+	char *text;  /* chime: its name; clip: its id; text: the words; silence: NULL;
+			line:  the capture's ALSA name; stream: its address */
 	char *voice; /* text: the voice, NULL for the box's own */
 	int64_t silence_ms; /* silence: 1 to 600000 */
+	char *fallback; /* stream: id of a clip that sounds while there is nothing, NULL:
+			   none */
+	int64_t length_ms; /* line, stream: 1000 to RELAY_LENGTH_MAX_MS */
 };
 
 /* What is said: parts in order, the whole `repeat` times with a gap between. */
@@ -184,6 +201,9 @@ int content_copy(const struct content *from, struct content *ret);
 /* Adds a part; copies the texts. 0 or -ENOMEM. */
 int content_add(struct content *content, enum part_kind kind, const char *text,
 		const char *voice, int64_t silence_ms);
+/* The same for a line or a stream. */
+int content_add_relay(struct content *content, enum part_kind kind, const char *name,
+		      const char *fallback, int64_t length_ms);
 
 struct announcement {
 	int64_t id;

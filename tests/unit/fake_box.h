@@ -74,9 +74,14 @@ struct fake_sound {
 };
 size_t fake_box_heard(int64_t zone, struct fake_sound ret[FAKE_SOUNDS]);
 /* What sounds in a zone now, a letter a part: C chime, W words or recording, _ silence, L
- * live;
+ * live, R a line or a stream;
  * "" where nothing does. */
 const char *fake_box_says(int64_t zone);
+/* How many lines and streams are taken now. */
+size_t fake_box_relays(void);
+/* Of what every job relays from now on, so much is missing, and the fallback sounded for
+ * so long; the words of the program that should have brought it. */
+void fake_box_relay_lacks(int64_t missing, int64_t fallback, const char *words);
 double fake_box_gain_db(int64_t zone); /* of what sounds there */
 /* There are two amplifiers, "hall" and "tower". Whether it is needed now. */
 bool fake_box_amplified(size_t i);

@@ -3,6 +3,8 @@
 #include "fake_engine.h"
 
 #include "audio/jitter.h"
+#include "audio/tally.h"
+#include "daemon/relays.h"
 #include "base/str.h"
 
 #include <math.h>
@@ -35,6 +37,7 @@ struct fake_job {
 	bool astray;         /* the clock was set while it sounded */
 	char says[SAYS_MAX]; /* its parts, "CC_TA" */
 	struct jitter *live; /* a live job: it sounds until that ends */
+	struct tally *tally; /* of what it relays; NULL */
 };
 
 static struct fake_job jobs[JOBS_MAX];
@@ -90,6 +93,60 @@ static int leads_ms[ZONES_MAX];
 
 static void job_end(size_t i, enum engine_end end, const char *text);
 
+/* ---- what is relayed ---- */
+
+struct relay {
+	int refs;
+	struct jitter *jitter;
+};
+
+static size_t relays_there;
+static int64_t missing_ms; /* of what every job relays */
+static int64_t fallback_ms;
+static const char *relay_said;
+
+int relays_take(struct relays *r, enum part_kind kind, const char *name,
+		struct relay **ret, struct error *err) {
+	struct jitter_config config = {
+		.rate = 48000, .least_ms = 10, .most_ms = 100, .speed_ppm = 500};
+	struct relay *relay = calloc(1, sizeof(*relay));
+	(void)r;
+	assert_true(part_relayed(kind));
+	assert_non_null(name);
+	assert_non_null(relay);
+	assert_int_equal(jitter_new(&config, &relay->jitter, err), 0);
+	relays_there++;
+	*ret = relay;
+	return 0;
+}
+
+void relay_give(struct relay *relay) {
+	if (relay != NULL) {
+		relays_there--;
+		jitter_unref(relay->jitter);
+		free(relay);
+	}
+}
+
+struct jitter *relay_jitter(const struct relay *relay) {
+	return relay->jitter;
+}
+
+const char *relay_words(const struct relay *relay) {
+	(void)relay;
+	return relay_said;
+}
+
+size_t fake_box_relays(void) {
+	return relays_there;
+}
+
+void fake_box_relay_lacks(int64_t missing, int64_t fallback, const char *words) {
+	missing_ms = missing;
+	fallback_ms = fallback;
+	relay_said = words;
+}
+
 int engine_zone_set(struct engine *e, const struct engine_zone *zone, struct error *err) {
 	(void)e;
 	(void)err;
@@ -124,8 +181,10 @@ void engine_zone_remove(struct engine *e, int64_t zone) {
 static int64_t length_us(const struct job *job) {
 	int64_t ms = 0;
 	for (size_t i = 0; i < job->n_parts; i++) {
-		ms += job->parts[i].kind == JOB_PART_SILENCE ? job->parts[i].silence_ms
-							     : 1000;
+		const struct job_part *part = &job->parts[i];
+		ms += part->kind == JOB_PART_SILENCE ? part->silence_ms
+		      : part->kind == JOB_PART_RELAY ? part->frames / 48
+						     : 1000;
 	}
 	return 1000 * (ms * job->repeat + job->gap_ms * (job->repeat - 1));
 }
@@ -150,6 +209,7 @@ static void what_it_says(const struct job *job, char ret[SAYS_MAX]) {
 		ret[n++] = kind == JOB_PART_CHIME     ? 'C'
 			   : kind == JOB_PART_SILENCE ? '_'
 			   : kind == JOB_PART_LIVE    ? 'L'
+			   : kind == JOB_PART_RELAY   ? 'R'
 						      : 'W';
 	}
 	ret[n] = '\0';
@@ -187,7 +247,13 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 			.begun_db = job->gains_db[i],
 		};
 		what_it_says(job, jobs[n_jobs - 1].says);
-		if (job_live(job)) {
+		for (size_t k = 0; k < job->n_parts; k++) {
+			struct tally *tally = job->parts[k].tally;
+			if (tally != NULL && jobs[n_jobs - 1].tally == NULL) {
+				jobs[n_jobs - 1].tally = tally_ref(tally);
+			}
+		}
+		if (job->n_parts > 0 && job->parts[0].kind == JOB_PART_LIVE) {
 			jobs[n_jobs - 1].live = jitter_ref(job->parts[0].jitter);
 			jobs[n_jobs - 1].end_us = start_us + LIVE_US;
 		}
@@ -211,6 +277,16 @@ static void job_end(size_t i, enum engine_end end, const char *text) {
 		}
 	}
 	str_copy(event.text, sizeof(event.text), text);
+	if (jobs[i].tally != NULL) {
+		/* Its zones share it, and the last that ends has heard most. */
+		struct tally_count now;
+		tally_read(jobs[i].tally, &now);
+		struct tally_count more = {.relayed = event.played_ms * 48 - now.relayed,
+					   .missing = missing_ms * 48 - now.missing,
+					   .fallback = fallback_ms * 48 - now.fallback};
+		tally_add(jobs[i].tally, &more);
+	}
+	tally_unref(jobs[i].tally);
 	jitter_unref(jobs[i].live);
 	jobs[i] = jobs[--n_jobs];
 	event_add(&event);
@@ -392,11 +468,13 @@ void fake_engine_start(const struct fake_box *of) {
 	stalled = false;
 	broken = NULL;
 	broken_zone = 0;
+	fake_box_relay_lacks(0, 0, "");
 }
 
 void fake_engine_forget(void) {
 	while (n_jobs > 0) {
 		jitter_unref(jobs[--n_jobs].live);
+		tally_unref(jobs[n_jobs].tally);
 	}
 	n_jobs = n_events = first_event = 0;
 }

@@ -64,6 +64,9 @@ static int step_announcement(struct store *s, struct error *err) {
 	int rc = store_announcement_get(s, 1, &a, err);
 	if (rc == 0) {
 		rc = content_add(&a.content, PART_SILENCE, NULL, NULL, 500);
+		rc = rc < 0 ? rc
+			    : content_add_relay(&a.content, PART_LINE, "hw:0", NULL,
+						5000);
 	}
 	if (rc == 0) {
 		rc = content_add(&a.content, PART_CLIP, clip_id(2), NULL, 0);

@@ -1,0 +1,99 @@
+/* director_relay.c - lines and streams as parts of a run (see director_internal.h): the
+ * programs that bring them, from when the run is handed over until it has ended, and what
+ * its record says of what did not come. */
+#include "director_internal.h"
+
+#include "audio/jitter.h"
+#include "audio/tally.h"
+#include "base/str.h"
+
+#include <string.h>
+
+#define FRAMES_PER_MS 48
+#define WORDS_MAX 160 /* bytes of what a program said */
+
+bool director_relayed(const struct run *run) {
+	for (size_t i = 0; i < run->content.n_parts; i++) {
+		if (part_relayed(run->content.parts[i].kind)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int director_relay_part(struct director *d, struct live_run *live, size_t i,
+			struct job_part *ret, struct error *err) {
+	const struct part *part = &live->run.content.parts[i];
+	if (live->relays == NULL) {
+		live->relays = calloc(live->run.content.n_parts, sizeof(struct relay *));
+	}
+	if (live->relays == NULL) {
+		return error_set(err, ENOMEM, "no memory for a part");
+	}
+	if (live->relays[i] == NULL) {
+		int rc = relays_take(d->config.relays, part->kind, part->text,
+				     &live->relays[i], err);
+		if (rc < 0) {
+			return rc;
+		}
+	}
+	ret->kind = JOB_PART_RELAY;
+	ret->frames = part->length_ms * FRAMES_PER_MS;
+	ret->jitter = jitter_ref(relay_jitter(live->relays[i]));
+	return 0;
+}
+
+void director_relay_release(struct live_run *live) {
+	for (size_t i = 0; live->relays != NULL && i < live->run.content.n_parts; i++) {
+		relay_give(live->relays[i]);
+	}
+	free(live->relays);
+	live->relays = NULL;
+}
+
+void director_relay_count(struct live_zone_run *lzr, struct tally *tally) {
+	struct tally_count count = {0};
+	if (lzr->tally != NULL) {
+		tally_read(lzr->tally, &count);
+		lzr->relayed_ms += count.relayed / FRAMES_PER_MS;
+		lzr->missing_ms += count.missing / FRAMES_PER_MS;
+		lzr->fallback_ms += count.fallback / FRAMES_PER_MS;
+		tally_unref(lzr->tally);
+	}
+	lzr->tally = tally != NULL ? tally_ref(tally) : NULL;
+}
+
+/* What the program of the first that had something to say said last. */
+static const char *why(const struct live_run *live) {
+	for (size_t i = 0; live->relays != NULL && i < live->run.content.n_parts; i++) {
+		if (live->relays[i] != NULL && relay_words(live->relays[i])[0] != '\0') {
+			return relay_words(live->relays[i]);
+		}
+	}
+	return "";
+}
+
+bool director_relay_silent(const struct live_run *live, size_t i) {
+	const struct live_zone_run *lzr = &live->zones[i];
+	return lzr->relayed_ms > 0 && lzr->fallback_ms == 0 &&
+	       lzr->missing_ms >= lzr->relayed_ms;
+}
+
+void director_relay_words(const struct live_run *live, size_t i, char *ret, size_t size) {
+	const struct live_zone_run *lzr = &live->zones[i];
+	char because[WORDS_MAX];
+	char fallback[64] = "";
+	ret[0] = '\0';
+	if (lzr->missing_ms == 0) {
+		return;
+	}
+	str_copy(because, sizeof(because), why(live));
+	if (lzr->fallback_ms > 0) {
+		str_format(fallback, sizeof(fallback),
+			   ", the fallback sounded for %.1f s",
+			   (double)lzr->fallback_ms / 1000);
+	}
+	str_format(ret, size, "nothing came for %.1f of %.1f s%s%s%s",
+		   (double)lzr->missing_ms / 1000, (double)lzr->relayed_ms / 1000,
+		   fallback, because[0] != '\0' ? ": " : "", because);
+}
