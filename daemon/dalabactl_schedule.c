@@ -67,7 +67,34 @@ static char *short_title(const char *text) {
 	return strndup(text, len);
 }
 
-/* Makes an announcement of --clip or --text. */
+/* Made of --line or --stream: {line, length_ms}, {stream, length_ms, fallback}. */
+static int put_relay(struct client *c, const struct args *args, json_t *part,
+		     struct made *made, struct error *err) {
+	const char *fallback = args_text(args, "fallback");
+	AUTO(json_decref) json_t *clip = NULL;
+	int64_t seconds = 0;
+	int rc = args_number(args, "length", 1, 86400, &seconds, err);
+	if (rc >= 0 && fallback != NULL) {
+		rc = part_of_clip(c, fallback, NULL, &clip, made, err);
+	}
+	rc = rc < 0 ? rc : dalabactl_put_text(part, "line", args_text(args, "line"), err);
+	rc = rc < 0 ? rc
+		    : dalabactl_put_text(part, "stream", args_text(args, "stream"), err);
+	if (rc >= 0 && clip != NULL) {
+		rc = dalabactl_put_text(part, "fallback", json_text(clip, "id"), err);
+	}
+	if (rc >= 0 &&
+	    json_object_set_new(part, "length_ms", json_integer(seconds * 1000)) < 0) {
+		rc = error_set(err, ENOMEM, "no memory for the request");
+	}
+	return rc;
+}
+
+static bool relays(const struct args *args) {
+	return args_text(args, "line") != NULL || args_text(args, "stream") != NULL;
+}
+
+/* Makes an announcement of --clip, --text, --line or --stream. */
 static int make_announcement(struct client *c, const struct args *args, int64_t *ret,
 			     struct made *made, struct error *err) {
 	const char *text = args_text(args, "text");
@@ -76,8 +103,10 @@ static int make_announcement(struct client *c, const struct args *args, int64_t 
 	AUTO(json_decref) json_t *clip = NULL;
 	AUTO(json_decref) json_t *part = json_object();
 	AUTO(free) char *from_text = text != NULL ? short_title(text) : NULL;
-	int rc = clip_name == NULL ? dalabactl_put_text(part, "text", text, err)
-				   : part_of_clip(c, clip_name, title, &clip, made, err);
+	int rc = relays(args) ? put_relay(c, args, part, made, err)
+		 : clip_name == NULL
+			 ? dalabactl_put_text(part, "text", text, err)
+			 : part_of_clip(c, clip_name, title, &clip, made, err);
 	if (rc >= 0 && clip != NULL) {
 		rc = dalabactl_put_text(part, "clip", json_text(clip, "id"), err);
 	}
@@ -85,7 +114,10 @@ static int make_announcement(struct client *c, const struct args *args, int64_t 
 		return rc;
 	}
 	if (title == NULL) {
-		title = clip != NULL ? json_text(clip, "title") : from_text;
+		title = clip != NULL                      ? json_text(clip, "title")
+			: from_text != NULL               ? from_text
+			: args_text(args, "line") != NULL ? args_text(args, "line")
+							  : args_text(args, "stream");
 	}
 	AUTO(json_decref) json_t *body = json_pack("{s:[O]}", "parts", part);
 	rc = body == NULL ? error_set(err, ENOMEM, "no memory for the request")
@@ -130,22 +162,44 @@ static int put_plan(struct client *c, const struct args *args, json_t *body,
 	return rc < 0 ? rc : dalabactl_put_targets(c, args, body, err);
 }
 
+static int check_relay(const struct args *args, struct error *err) {
+	if (relays(args) && args_text(args, "length") == NULL) {
+		return dalabactl_wrong_use(err, "say how long: --length SECONDS");
+	}
+	if (!relays(args) && args_text(args, "length") != NULL) {
+		return dalabactl_wrong_use(err, "--length is for --line and --stream");
+	}
+	if (args_text(args, "stream") == NULL && args_text(args, "fallback") != NULL) {
+		return dalabactl_wrong_use(err, "--fallback is for --stream");
+	}
+	int64_t seconds = 0;
+	return args_number(args, "length", 1, 86400, &seconds, err);
+}
+
 static int check_add(const struct args *args, int64_t *announcement, struct error *err) {
-	int n = (args_text(args, "announcement") != NULL) +
-		(args_text(args, "clip") != NULL) + (args_text(args, "text") != NULL);
+	static const char *const kinds[] = {"announcement", "clip", "text", "line",
+					    "stream"};
+	int n = 0;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		n += args_text(args, kinds[i]) != NULL;
+	}
 	if (n != 1) {
-		return dalabactl_wrong_use(
-			err, "say what: one of --announcement, --clip and --text");
+		return dalabactl_wrong_use(err, "say what: one of --announcement, "
+						"--clip, --text, --line and --stream");
 	}
 	if (args_text(args, "announcement") != NULL && args_text(args, "title") != NULL) {
-		return dalabactl_wrong_use(err, "--title is for --clip and --text; an "
+		return dalabactl_wrong_use(err, "--title is for what is made here; an "
 						"announcement has its own");
+	}
+	int rc = check_relay(args, err);
+	if (rc < 0) {
+		return rc;
 	}
 	if (args_text(args, "rule") == NULL) {
 		return dalabactl_wrong_use(
 			err, "say when: --rule \"0 8 * * *\" is every day at eight");
 	}
-	int rc = args_number(args, "announcement", 1, INT64_MAX, announcement, err);
+	rc = args_number(args, "announcement", 1, INT64_MAX, announcement, err);
 	return rc < 0 ? rc : dalabactl_need_targets(args, err);
 }
 

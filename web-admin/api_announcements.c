@@ -23,6 +23,10 @@ static json_t *render_part(const struct part *part) {
 	if (part->kind == PART_SILENCE) {
 		return json_pack("{s:I}", "silence_ms", (json_int_t)part->silence_ms);
 	}
+	if (part_relayed(part->kind)) {
+		return json_pack("{s:s, s:I, s:s*}", kind, part->text, "length_ms",
+				 (json_int_t)part->length_ms, "fallback", part->fallback);
+	}
 	return json_pack("{s:s, s:s*}", kind, part->text, "voice", part->voice);
 }
 
@@ -106,11 +110,28 @@ static int check_clip(const struct admin_config *config, char *id, const char *f
 	return rc;
 }
 
+/* How many of the members that its kind allows beside its name a part has. */
+static size_t members_beside(const json_t *value, int kind) {
+	static const struct {
+		int kind;
+		const char *name;
+	} known[] = {{PART_TEXT, "voice"},
+		     {PART_LINE, "length_ms"},
+		     {PART_STREAM, "length_ms"},
+		     {PART_STREAM, "fallback"}};
+	size_t n = 0;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		n += known[i].kind == kind &&
+		     json_object_get(value, known[i].name) != NULL;
+	}
+	return n;
+}
+
 /* The one kind a part has; PART_* or -EINVAL. */
 static int kind_of_part(const json_t *value, const char *field, struct error *err) {
 	int kind = -1;
 	int n = 0;
-	for (int k = PART_CHIME; k <= PART_SILENCE; k++) {
+	for (int k = PART_CHIME; k <= PART_STREAM; k++) {
 		const char *name = k == PART_SILENCE ? "silence_ms"
 						     : part_kind_name((enum part_kind)k);
 		if (json_object_get(value, name) != NULL) {
@@ -118,14 +139,14 @@ static int kind_of_part(const json_t *value, const char *field, struct error *er
 			n++;
 		}
 	}
-	size_t members =
-		kind == PART_TEXT && json_object_get(value, "voice") != NULL ? 2 : 1;
-	if (n != 1 || json_object_size(value) != members) {
+	if (n != 1 || json_object_size(value) != 1 + members_beside(value, kind)) {
 		return error_set_field(
 			err, EINVAL, field,
 			"\"%s\" must be one of {\"chime\": NAME}, {\"clip\": ID}, "
 			"{\"text\": WORDS, \"voice\": VOICE or nothing}, "
-			"{\"silence_ms\": MS}",
+			"{\"silence_ms\": MS}, {\"line\": NAME, \"length_ms\": MS}, "
+			"{\"stream\": URL, \"length_ms\": MS, \"fallback\": ID or "
+			"nothing}",
 			field);
 	}
 	return kind;
@@ -141,6 +162,37 @@ static int name_below(int rc, const char *at, struct error *err) {
 	return rc;
 }
 
+/* A line or a stream; what its name may be is the store's to say. */
+static int read_relay(const struct admin_config *config, const json_t *value,
+		      enum part_kind kind, const char *at, struct content *content,
+		      struct error *err) {
+	char field[ERROR_FIELD_SIZE];
+	AUTO(free) char *name = NULL;
+	AUTO(free) char *fallback = NULL;
+	int64_t length_ms = 0;
+	int rc = field_text(value, part_kind_name(kind), REQUIRED, 1, RELAY_STREAM_MAX,
+			    &name, err);
+	if (rc >= 0) {
+		rc = field_int(value, "length_ms", REQUIRED, RELAY_LENGTH_MIN_MS,
+			       RELAY_LENGTH_MAX_MS, &length_ms, err);
+	}
+	if (rc >= 0) {
+		rc = field_text_or_null(value, "fallback", CLIP_ID_SIZE - 1, &fallback,
+					err);
+	}
+	snprintf(field, sizeof(field), "%s.fallback", at);
+	if (rc >= 0 && fallback != NULL) {
+		rc = check_clip(config, fallback, field, err);
+	}
+	if (rc >= 0 && content_add_relay(content, kind, name, fallback, length_ms) < 0) {
+		rc = error_set(err, ENOMEM, "no memory for an announcement");
+	}
+	if (rc >= 0) {
+		rc = store_part_check(&content->parts[content->n_parts - 1], err);
+	}
+	return rc;
+}
+
 static int read_part(const struct admin_config *config, const json_t *value, size_t i,
 		     struct content *content, struct error *err) {
 	char at[32];
@@ -152,6 +204,11 @@ static int read_part(const struct admin_config *config, const json_t *value, siz
 	int kind = kind_of_part(value, at, err);
 	if (kind < 0) {
 		return kind;
+	}
+	if (part_relayed((enum part_kind)kind)) {
+		return name_below(
+			read_relay(config, value, (enum part_kind)kind, at, content, err),
+			at, err);
 	}
 	const char *name = kind == PART_SILENCE ? "silence_ms"
 						: part_kind_name((enum part_kind)kind);
@@ -187,7 +244,7 @@ static int read_parts(const struct admin_config *config, const json_t *body,
 	if (json_array_size(array) == 0) {
 		return error_set_field(err, EINVAL, "parts",
 				       "\"parts\": an announcement says something: at "
-				       "least one chime, clip or text");
+				       "least one chime, clip, text, line or stream");
 	}
 	AUTO(content_done)
 	struct content fresh = {.repeat = content->repeat, .gap_ms = content->gap_ms};

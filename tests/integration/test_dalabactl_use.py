@@ -116,8 +116,14 @@ WRONG = [
     (["play", "f.wav"], "say where: --zone NAME or --area CODE"),
     (["say", "hello"], "say where"),
     (["say", "hello", "--zone"], "--zone needs NAME..."),
-    (["schedule", "add", "--rule", "0 8 * * *", "--zone", "1"], "say what: one of --announcement, --clip and --text"),
+    (["schedule", "add", "--rule", "0 8 * * *", "--zone", "1"], "say what: one of --announcement, --clip, --text, --line and --stream"),
     (["schedule", "add", "--text", "a", "--clip", "b", "--rule", "0 8 * * *", "--zone", "1"], "say what: one of"),
+    (["schedule", "add", "--text", "a", "--line", "b", "--rule", "0 8 * * *", "--zone", "1"], "say what: one of"),
+    (["schedule", "add", "--line", "b", "--rule", "0 8 * * *", "--zone", "1"], "say how long: --length"),
+    (["schedule", "add", "--line", "b", "--length", "0", "--rule", "0 8 * * *", "--zone", "1"], "--length 0: write a whole"),
+    (["schedule", "add", "--text", "b", "--length", "9", "--rule", "0 8 * * *", "--zone", "1"], "--length is for"),
+    (["schedule", "add", "--line", "b", "--length", "9", "--fallback", "x", "--rule", "0 8 * * *", "--zone", "1"],
+     "--fallback is for"),
     (["schedule", "add", "--text", "a", "--zone", "1"], "say when: --rule"),
     (["schedule", "add", "--text", "a", "--rule", "0 8 * * *"], "say where"),
     (["schedule", "add", "--announcement", "x", "--rule", "0 8 * * *", "--zone", "1"], "--announcement x: write a whole"),
@@ -374,6 +380,16 @@ def test_schedule_add(box, tmp_path):
         assert ctl("schedule", "add", "--clip", clip, *plan, socket=box.socket).returncode == 0
         assert json.loads(box.asked("POST", "/announcements")[-1][3]) == {"title": "news", "parts": [{"clip": CLIP}]}
         assert len(box.asked("POST", "/clips")) == uploads
+    for what, title, part in (
+        (["--line", "hw:CARD=Device", "--length", "60"], "hw:CARD=Device",
+         {"line": "hw:CARD=Device", "length_ms": 60000}),
+        (["--stream", "http://a/b", "--length", "5", "--title", "radio"], "radio",
+         {"stream": "http://a/b", "length_ms": 5000}),
+        (["--stream", "http://a/b", "--length", "5", "--fallback", CLIP], "http://a/b",
+         {"stream": "http://a/b", "length_ms": 5000, "fallback": CLIP}),
+    ):
+        assert ctl("schedule", "add", *what, *plan, socket=box.socket).returncode == 0
+        assert json.loads(box.asked("POST", "/announcements")[-1][3]) == {"title": title, "parts": [part]}
 
 
 @pytest.mark.parametrize("upload, deleted", [(201, True), (200, False)])
