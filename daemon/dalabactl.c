@@ -114,7 +114,7 @@ static const struct args_option rule_options[] = {
 	{"from", "TIME", "after this, as 2026-12-01T00:00:00+08:00 (now otherwise)"},
 	{"count", "N", "how many (5 otherwise)"},
 	{"timezone", "ZONE", "Asia/Shanghai otherwise"},
-	{"calendar", "FILE...", "holidays and workdays, where the rule asks for them"},
+	{"calendar", "FILE...", "holidays; 'shipped': those that come with dalaba"},
 	{NULL, NULL, NULL},
 };
 

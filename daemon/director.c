@@ -307,7 +307,7 @@ int director_new(const struct director_config *config, struct director **ret,
 	int rc = store_mark_get(config->store, &mark_us, err);
 	if (rc >= 0) {
 		mark_us = settled_until(mark_us, director_now(d), trusted_now(d));
-		rc = planner_new(config->tz, NULL, mark_us, &d->planner, err);
+		rc = planner_new(config->tz, config->calendar, mark_us, &d->planner, err);
 	}
 	if (rc >= 0) {
 		rc = director_zones_load(d, err);

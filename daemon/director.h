@@ -32,6 +32,7 @@ struct director_config {
 	struct amplifiers *amplifiers; /* NULL: none */
 	struct relays *relays;
 	const struct tz *tz;
+	const struct calendar *calendar; /* of workdays; NULL: weekends only */
 	/* Told when a run, or what a zone does, has changed; may be NULL. */
 	void (*on_run)(void *ctx, int64_t run);
 	void (*on_zone)(void *ctx, int64_t zone);

@@ -35,6 +35,7 @@ struct box {
 	struct config *config;
 	struct tz *tz;
 	struct store *store;
+	struct calendar *calendar;
 	struct faults *faults;
 	struct loop *loop;
 	struct disk *disk;
@@ -326,6 +327,7 @@ static int create_director(struct box *box, struct error *err) {
 		.amplifiers = box->amplifiers,
 		.relays = box->relays,
 		.tz = box->tz,
+		.calendar = box->calendar,
 		.on_run = on_run,
 		.on_zone = on_zone,
 		.on_sounding_began = on_sounding_began,
@@ -389,6 +391,12 @@ static int create_core(struct box *box, struct error *err) {
 		rc = open_store(box, err);
 	}
 	if (rc >= 0) {
+		rc = calendar_new(&box->calendar, err);
+	}
+	if (rc >= 0) {
+		rc = calendar_add_shipped(box->calendar, err);
+	}
+	if (rc >= 0) {
 		rc = faults_new(&box->faults, err);
 	}
 	if (rc >= 0) {
@@ -431,6 +439,7 @@ static int create_admin(struct box *box, struct error *err) {
 		.chimes = chime_names(),
 		.amplifiers = box->amplifier_names,
 		.tz = box->tz,
+		.calendar = box->calendar,
 		.store = box->store,
 		.ops = ops_table(),
 		.ctx = &box->ops,
@@ -491,6 +500,7 @@ static void box_done(struct box *box) {
 	disk_free(box->disk);
 	loop_free(box->loop);
 	faults_free(box->faults);
+	calendar_free(box->calendar);
 	store_close(box->store);
 	tz_free(box->tz);
 	config_free(box->config);

@@ -156,6 +156,50 @@ int scan_date(struct scan *s, int64_t *ret_day, struct error *err) {
 	return rc;
 }
 
+/* MM-DD of every year, as month * 100 + day. */
+static int take_month_day(struct scan *s, int64_t *ret, struct error *err) {
+	const char *from = s->at;
+	int month = 0;
+	int day = 0;
+	if (!(take_digits(s, 2, &month) && take_char(s, '-') &&
+	      take_digits(s, 2, &day)) ||
+	    *s->at == '-') {
+		s->at = from;
+		return scan_unwanted(s,
+				     "a date is wanted here, as 2026-12-01, or 12-01 "
+				     "for every year",
+				     err);
+	}
+	if (month < 1 || month > 12 || day < 1 || day > civil_month_days(2000, month)) {
+		return scan_error(s, from, err, "there is no day %02d-%02d", month, day);
+	}
+	*ret = month * 100 + day;
+	return 0;
+}
+
+int scan_date_span(struct scan *s, struct date_span *ret, struct error *err) {
+	const char *from = s->at;
+	bool yearly = strspn(s->at, "0123456789") == 2 && s->at[2] == '-';
+	int (*take)(struct scan *, int64_t *, struct error *) =
+		yearly ? take_month_day : scan_date;
+	struct date_span span = {.yearly = yearly};
+	int rc = take(s, &span.from, err);
+	span.to = span.from;
+	if (rc == 0 && s->at[0] == '.' && s->at[1] == '.') {
+		s->at += 2;
+		rc = take(s, &span.to, err);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	/* Those of every year may reach over its turn. */
+	if (!yearly && span.to < span.from) {
+		return scan_error(s, from, err, "the range of dates runs backwards");
+	}
+	*ret = span;
+	return 0;
+}
+
 /* HH:MM[:SS] */
 static int take_time(struct scan *s, struct civil *ret, struct error *err) {
 	const char *from = s->at;
@@ -209,6 +253,29 @@ static int parse_at(struct scan *s, struct rule *rule, struct error *err) {
 	return 0;
 }
 
+/* What a leap month means is said once for the whole rule. */
+static int settle_leap(const struct scan *s, struct rule *rule, const char *at,
+		       struct error *err) {
+	bool said = false;
+	bool leap = false;
+	for (size_t i = 0; i < rule->n_conditions; i++) {
+		const struct condition *c = &rule->conditions[i];
+		if (c->id == CONDITION_LUNAR_LEAP && said && leap == c->negated) {
+			return scan_error(s, at, err,
+					  "'lunar-leap' and 'not lunar-leap' cannot both "
+					  "hold; leave one out");
+		}
+		if (c->id == CONDITION_LUNAR_LEAP) {
+			said = true;
+			leap = !c->negated;
+		}
+	}
+	for (size_t i = 0; i < rule->n_conditions; i++) {
+		rule->conditions[i].leap = leap;
+	}
+	return 0;
+}
+
 static int parse_conditions(struct scan *s, struct rule *rule, struct error *err) {
 	while (*s->at == ';') {
 		s->at++;
@@ -223,11 +290,16 @@ static int parse_conditions(struct scan *s, struct rule *rule, struct error *err
 			return error_set(err, ENOMEM, "no memory for a rule");
 		}
 		rule->conditions = more;
+		const char *at = s->at;
 		int rc = condition_parse(s, &more[rule->n_conditions], err);
 		if (rc < 0) {
 			return rc;
 		}
 		rule->n_conditions++;
+		rc = settle_leap(s, rule, at, err);
+		if (rc < 0) {
+			return rc;
+		}
 		scan_blanks(s);
 		if (!scan_end(s)) {
 			return scan_error(
@@ -278,6 +350,9 @@ int rule_parse(const char *text, struct rule **ret, struct error *err) {
 void rule_free(struct rule *rule) {
 	if (rule == NULL) {
 		return;
+	}
+	for (size_t i = 0; i < rule->n_conditions; i++) {
+		condition_done(&rule->conditions[i]);
 	}
 	free(rule->conditions);
 	free(rule);

@@ -22,8 +22,12 @@ DEFINE_AUTO(struct rule *, rule_free)
 /* The first time strictly after `after_us`, at most RULE_HORIZON_YEARS later. Returns 1
  * and sets *ret_us, or 0 where there is none. A time in a gap of daylight saving is the
  * first instant after the gap, several become one; in a repeated hour it is the first.
- * `calendar` may be NULL where the rule has no condition that asks it. */
+ * `calendar` NULL knows no holidays: Monday to Friday are workdays. */
 int rule_next(const struct rule *rule, const struct tz *tz,
 	      const struct calendar *calendar, int64_t after_us, int64_t *ret_us);
+/* What its times depend on besides the clock on the wall: the calendar's days off; lunar
+ * days and solar terms. */
+bool rule_asks_holidays(const struct rule *rule);
+bool rule_asks_almanac(const struct rule *rule);
 /* The last instant it looks at: RULE_HORIZON_YEARS later by the wall clock. */
 int64_t rule_horizon_us(const struct tz *tz, int64_t after_us);

@@ -1,46 +1,15 @@
-/* rule_condition.c - what may stand behind a semicolon: days on which a rule holds. One
- * line in the table, and the two functions it names, make a new one. */
+/* rule_condition.c - what may stand behind a semicolon, as text. One line in the table
+ * and the function it names make a new one, with one in rule_days.c. */
 #include "rule_internal.h"
 
 #include "base/str.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-struct condition_kind {
-	const char *word;
-	const char *example;
-	/* Behind the word and its blanks. */
-	int (*parse)(struct scan *s, struct condition *ret, struct error *err);
-	bool (*holds)(const struct condition *c, const struct calendar *calendar,
-		      int64_t day);
-	/* The first day at or after `day` on which it may hold, INT64_MAX where none is
-	 * to come; only for speed, so it may be NULL. */
-	int64_t (*skip)(const struct condition *c, int64_t day);
-};
 
 static int parse_day(struct scan *s, struct condition *ret, struct error *err) {
 	return scan_date(s, &ret->day, err);
-}
-
-static bool holds_from(const struct condition *c, const struct calendar *calendar,
-		       int64_t day) {
-	(void)calendar;
-	return day >= c->day;
-}
-
-static int64_t skip_from(const struct condition *c, int64_t day) {
-	return day >= c->day ? day : c->day;
-}
-
-static bool holds_until(const struct condition *c, const struct calendar *calendar,
-			int64_t day) {
-	(void)calendar;
-	return day <= c->day;
-}
-
-static int64_t skip_until(const struct condition *c, int64_t day) {
-	return day <= c->day ? day : INT64_MAX;
 }
 
 static int want_word(struct scan *s, const char *word, const char *other,
@@ -74,22 +43,17 @@ static int parse_every(struct scan *s, struct condition *ret, struct error *err)
 	return rc < 0 ? rc : scan_date(s, &ret->day, err);
 }
 
-static bool holds_every(const struct condition *c, const struct calendar *calendar,
-			int64_t day) {
-	(void)calendar;
-	return day >= c->day && (day - c->day) % c->every_days == 0;
-}
-
-static int64_t skip_every(const struct condition *c, int64_t day) {
-	if (day <= c->day) {
-		return c->day;
+/* Takes a comma; false at the end of a list. */
+static bool more(struct scan *s) {
+	if (*s->at != ',') {
+		return false;
 	}
-	int64_t behind = (day - c->day) % c->every_days;
-	return behind == 0 ? day : day - behind + c->every_days;
+	s->at++;
+	return true;
 }
 
 static int parse_tail(struct scan *s, struct condition *ret, struct error *err) {
-	for (;;) {
+	do {
 		const char *from = s->at;
 		int tail = 0;
 		int rc = scan_number(s, "a last digit", 10, &tail, err);
@@ -100,86 +64,160 @@ static int parse_tail(struct scan *s, struct condition *ret, struct error *err) 
 			return scan_error(s, from, err,
 					  "days that end in 0 are written 10: tail 5,10");
 		}
-		ret->tails |= 1U << tail;
-		if (*s->at != ',') {
-			return 0;
-		}
-		s->at++;
-	}
-}
-
-static bool holds_tail(const struct condition *c, const struct calendar *calendar,
-		       int64_t day) {
-	(void)calendar;
-	int y = 0;
-	int m = 0;
-	int d = 0;
-	civil_from_days(day, &y, &m, &d);
-	return (c->tails >> (d % 10 == 0 ? 10 : d % 10) & 1) != 0;
+		ret->mask |= 1U << tail;
+	} while (more(s));
+	return 0;
 }
 
 static int parse_dates(struct scan *s, struct condition *ret, struct error *err) {
-	const size_t max = sizeof(ret->spans) / sizeof(ret->spans[0]);
-	for (;;) {
-		const char *start = s->at;
-		if (ret->n_spans == max) {
-			return scan_error(s, start, err, "more than %zu dates", max);
+	do {
+		if (ret->n_spans == DATE_SPANS_MAX) {
+			return scan_error(s, s->at, err, "more than %d dates",
+					  DATE_SPANS_MAX);
 		}
-		int64_t *span = ret->spans[ret->n_spans++];
-		int rc = scan_date(s, &span[0], err);
-		span[1] = span[0];
-		if (rc == 0 && s->at[0] == '.' && s->at[1] == '.') {
-			s->at += 2;
-			rc = scan_date(s, &span[1], err);
-		}
+		struct date_span span = {0};
+		int rc = scan_date_span(s, &span, err);
 		if (rc < 0) {
 			return rc;
 		}
-		if (span[1] < span[0]) {
-			return scan_error(s, start, err,
-					  "the range of dates runs backwards");
+		struct date_span *spans =
+			reallocarray(ret->spans, ret->n_spans + 1, sizeof(*spans));
+		if (spans == NULL) {
+			return error_set(err, ENOMEM, "no memory for a rule");
 		}
-		if (*s->at != ',') {
-			return 0;
-		}
-		s->at++;
-	}
+		ret->spans = spans;
+		ret->spans[ret->n_spans++] = span;
+	} while (more(s));
+	return 0;
 }
 
-static bool holds_date(const struct condition *c, const struct calendar *calendar,
-		       int64_t day) {
-	(void)calendar;
-	for (size_t i = 0; i < c->n_spans; i++) {
-		if (day >= c->spans[i][0] && day <= c->spans[i][1]) {
-			return true;
-		}
+/* "last", or a day of a lunar month. */
+static int take_lunar_day(struct scan *s, uint32_t *mask, struct error *err) {
+	size_t len = scan_word(s);
+	if (scan_word_is(s, len, "last")) {
+		s->at += len;
+		*mask |= 1U << LUNAR_LAST;
+		return 0;
 	}
-	return false;
+	const char *from = s->at;
+	int day = 0;
+	int rc = scan_number(s, "a lunar day, 1 to 30 or last", 30, &day, err);
+	if (rc == 0 && day == 0) {
+		return scan_error(s, from, err, "lunar days begin with 1");
+	}
+	*mask |= 1U << day;
+	return rc;
 }
 
-static int64_t skip_date(const struct condition *c, int64_t day) {
-	int64_t first = INT64_MAX;
-	for (size_t i = 0; i < c->n_spans; i++) {
-		if (day <= c->spans[i][1]) {
-			int64_t begin = day > c->spans[i][0] ? day : c->spans[i][0];
-			first = begin < first ? begin : first;
-		}
+/* [MONTH-]DAY */
+static int take_lunar(struct scan *s, struct condition *ret, struct error *err) {
+	size_t digits = strspn(s->at, "0123456789");
+	if (digits == 0 || s->at[digits] != '-') {
+		return take_lunar_day(s, &ret->lunar[0], err);
 	}
-	return first;
+	const char *from = s->at;
+	int month = 0;
+	int rc = scan_number(s, "a lunar month", 12, &month, err);
+	if (rc < 0) {
+		return rc;
+	}
+	if (month == 0) {
+		return scan_error(s, from, err, "lunar months begin with 1");
+	}
+	s->at++;
+	return take_lunar_day(s, &ret->lunar[month], err);
 }
 
-static const struct condition_kind kinds[] = {
-	{"from", "from 2026-03-01", parse_day, holds_from, skip_from},
-	{"until", "until 2026-06-30", parse_day, holds_until, skip_until},
-	{"every", "every 3 days from 2026-01-02", parse_every, holds_every, skip_every},
-	{"date", "date 2026-06-07..2026-06-10,2026-10-01", parse_dates, holds_date,
-	 skip_date},
-	{"tail", "tail 5,10", parse_tail, holds_tail, NULL},
+static int parse_lunar(struct scan *s, struct condition *ret, struct error *err) {
+	do {
+		int rc = take_lunar(s, ret, err);
+		if (rc < 0) {
+			return rc;
+		}
+	} while (more(s));
+	return 0;
+}
+
+/* One of n names; 0 where none stands here. */
+static int take_name(struct scan *s, const char *(*name_of)(int), int n) {
+	for (int i = 1; i <= n; i++) {
+		size_t len = strlen(name_of(i));
+		if (strncmp(s->at, name_of(i), len) == 0) {
+			s->at += len;
+			return i;
+		}
+	}
+	return 0;
+}
+
+static int parse_branch(struct scan *s, struct condition *ret, struct error *err) {
+	do {
+		const char *from = s->at;
+		int branch = take_name(s, almanac_branch_name, ALMANAC_BRANCHES);
+		if (branch == 0 && (*from < '0' || *from > '9')) {
+			return scan_error(s, from, err,
+					  "an earthly branch is wanted here: one of "
+					  "子丑寅卯辰巳午未申酉戌亥, or 1 to 12");
+		}
+		int rc = branch != 0 ? 0
+				     : scan_number(s, "a branch", ALMANAC_BRANCHES,
+						   &branch, err);
+		if (rc < 0) {
+			return rc;
+		}
+		if (branch == 0) {
+			return scan_error(s, from, err, "branches begin with 1 (子)");
+		}
+		ret->mask |= 1U << branch;
+	} while (more(s));
+	return 0;
+}
+
+static int no_term(const struct scan *s, struct error *err) {
+	char known[ALMANAC_TERMS * 8] = "";
+	for (int i = 1; i <= ALMANAC_TERMS; i++) {
+		strcat(known, almanac_term_name(i));
+		strcat(known, i < ALMANAC_TERMS ? " " : "");
+	}
+	return scan_error(s, s->at, err, "a solar term is wanted here, one of %s", known);
+}
+
+static int parse_term(struct scan *s, struct condition *ret, struct error *err) {
+	do {
+		int term = take_name(s, almanac_term_name, ALMANAC_TERMS);
+		if (term == 0) {
+			return no_term(s, err);
+		}
+		ret->mask |= 1U << term;
+	} while (more(s));
+	return 0;
+}
+
+static const struct kind {
+	const char *word;
+	const char *example;
+	/* Behind the word and its blanks; NULL where nothing stands there. */
+	int (*parse)(struct scan *s, struct condition *ret, struct error *err);
+} kinds[] = {
+	[CONDITION_WORKDAY] = {"workday", "workday", NULL},
+	[CONDITION_OFFDAY] = {"offday", "offday", NULL},
+	[CONDITION_HOLIDAY] = {"holiday", "holiday", NULL},
+	[CONDITION_SWAPPED] = {"swapped", "swapped", NULL},
+	[CONDITION_LUNAR] = {"lunar", "lunar 1,15,12-last", parse_lunar},
+	[CONDITION_LUNAR_LEAP] = {"lunar-leap", "lunar-leap", NULL},
+	[CONDITION_TAIL] = {"tail", "tail 5,10", parse_tail},
+	[CONDITION_LUNAR_TAIL] = {"lunar-tail", "lunar-tail 4,9", parse_tail},
+	[CONDITION_BRANCH] = {"branch", "branch 寅,申", parse_branch},
+	[CONDITION_EVERY] = {"every", "every 3 days from 2026-01-02", parse_every},
+	[CONDITION_FROM] = {"from", "from 2026-03-01", parse_day},
+	[CONDITION_UNTIL] = {"until", "until 2026-06-30", parse_day},
+	[CONDITION_DATE] = {"date", "date 2026-06-07..2026-06-10,10-01", parse_dates},
+	[CONDITION_TERM] = {"term", "term 立春,清明", parse_term},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 static int unknown(const struct scan *s, struct error *err) {
-	char known[256] = "";
+	char known[400] = "";
 	size_t used = 0;
 	for (size_t i = 0; i < KINDS; i++) {
 		int n = snprintf(known + used, sizeof(known) - used, "%s'%s'",
@@ -206,28 +244,28 @@ int condition_parse(struct scan *s, struct condition *ret, struct error *err) {
 		scan_blanks(s);
 		len = scan_word(s);
 	}
+	const struct kind *kind = NULL;
 	for (size_t i = 0; i < KINDS && len > 0; i++) {
 		if (scan_word_is(s, len, kinds[i].word)) {
-			c.kind = &kinds[i];
+			kind = &kinds[i];
+			c.id = (enum condition_id)i;
 		}
 	}
-	if (c.kind == NULL) {
+	if (kind == NULL) {
 		return unknown(s, err);
 	}
 	s->at += len;
 	scan_blanks(s);
-	int rc = c.kind->parse(s, &c, err);
-	if (rc == 0) {
-		*ret = c;
+	int rc = kind->parse != NULL ? kind->parse(s, &c, err) : 0;
+	if (rc < 0) {
+		condition_done(&c);
+		return rc;
 	}
-	return rc;
+	*ret = c;
+	return 0;
 }
 
-bool condition_holds(const struct condition *c, const struct calendar *calendar,
-		     int64_t day) {
-	return c->kind->holds(c, calendar, day) != c->negated;
-}
-
-int64_t condition_skip(const struct condition *c, int64_t day) {
-	return c->negated || c->kind->skip == NULL ? day : c->kind->skip(c, day);
+void condition_done(struct condition *c) {
+	free(c->spans);
+	c->spans = NULL;
 }

@@ -1,8 +1,9 @@
 /* rule_internal.h - what the files of a rule share: rule.c takes the text apart,
  * rule_cron.c its five fields, rule_condition.c what stands behind a semicolon,
- * rule_next.c finds the times. */
+ * rule_days.c on which days that holds, rule_next.c finds the times. */
 #pragma once
 
+#include "almanac.h"
 #include "rule.h"
 
 #include <stdbool.h>
@@ -29,6 +30,9 @@ bool scan_word_is(const struct scan *s, size_t len, const char *word); /* any ca
 int scan_number(struct scan *s, const char *what, int max, int *ret, struct error *err);
 /* YYYY-MM-DD, a day that exists, as days since 1970. */
 int scan_date(struct scan *s, int64_t *ret_day, struct error *err);
+struct date_span;
+/* DATE or DATE..DATE, each also without its year. */
+int scan_date_span(struct scan *s, struct date_span *ret, struct error *err);
 /* What stands here, for a sentence: up to the next blank, comma or semicolon. */
 int scan_excerpt(const struct scan *s);
 
@@ -48,20 +52,59 @@ int cron_parse(struct scan *s, struct cron *ret, struct error *err);
 /* Whether any minute of this day matches. */
 bool cron_day_matches(const struct cron *c, int64_t day);
 
+enum condition_id {
+	CONDITION_WORKDAY,
+	CONDITION_OFFDAY,
+	CONDITION_HOLIDAY,
+	CONDITION_SWAPPED,
+	CONDITION_LUNAR,
+	CONDITION_LUNAR_LEAP,
+	CONDITION_TAIL,
+	CONDITION_LUNAR_TAIL,
+	CONDITION_BRANCH,
+	CONDITION_EVERY,
+	CONDITION_FROM,
+	CONDITION_UNTIL,
+	CONDITION_DATE,
+	CONDITION_TERM,
+};
+
+/* Of `date`: days since 1970, or month * 100 + day of every year, where `to` may lie
+ * before `from`: over the turn of the year. */
+struct date_span {
+	int64_t from;
+	int64_t to;
+	bool yearly;
+};
+
+#define LUNAR_LAST 31 /* the bit of "last" */
+#define DATE_SPANS_MAX 32
+
 struct condition {
-	const struct condition_kind *kind;
+	enum condition_id id;
 	bool negated;
-	int64_t day;          /* from, until, every: its date */
-	int every_days;       /* every */
-	uint32_t tails;       /* tail: bit n for a last digit n, bit 10 for 0 */
-	int64_t spans[32][2]; /* date: from, to */
+	bool leap;      /* lunar, lunar-tail: leap months count too */
+	int every_days; /* every */
+	int64_t day;    /* from, until, every: its date */
+	/* tails: bit n for a last digit n, bit 10 for 0; branches: bits 1 to 12; terms:
+	 * bits 1 to 24. */
+	uint32_t mask;
+	/* lunar: of each month (0: of any) bit n for day n. */
+	uint32_t lunar[13];
+	struct date_span *spans; /* date */
 	size_t n_spans;
 };
 
 int condition_parse(struct scan *s, struct condition *ret, struct error *err);
+void condition_done(struct condition *c);
+bool condition_asks_almanac(const struct condition *c);
+bool condition_asks_calendar(const struct condition *c);
+/* Whether it holds on a day; on days the almanac does not know, none that asks it does,
+ * nor its opposite. */
 bool condition_holds(const struct condition *c, const struct calendar *calendar,
 		     int64_t day);
-/* The first day at or after `day` on which it may hold; INT64_MAX: none is to come. */
+/* The first day at or after `day` on which it may hold; INT64_MAX: none is to come. Only
+ * for speed. */
 int64_t condition_skip(const struct condition *c, int64_t day);
 
 struct rule {

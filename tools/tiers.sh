@@ -92,7 +92,8 @@ tier_clang() {
 tier_tooling() {
 	say "4/6 floors, units and scripts (half a minute)"
 	pytest_tier "tooling" build-asan tests/tooling
-	say "4/6 dalabactl next; rules against a walk over every minute of twenty years (a minute)"
+	say "4/6 dalabactl next and the almanac; rules against a walk over every minute of twenty years," \
+		"20,000 against brute force (2 minutes)"
 	pytest_tier "simulation" build-asan tests/simulation
 }
 

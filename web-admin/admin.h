@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "schedule/calendar.h"
 #include "schedule/store.h"
 #include "schedule/tz.h"
 
@@ -186,6 +187,7 @@ struct admin_config {
 	const char *key;
 	const char *socket_group; /* members are administrators on the socket: "dalaba" */
 	const struct tz *tz;      /* of the box, for the times in answers */
+	const struct calendar *calendar; /* of workdays; NULL: weekends only */
 	struct store *store;
 	const char *const *chimes;     /* names of chimes, NULL behind the last */
 	const char *const *amplifiers; /* those of the configuration, the same */

@@ -15,13 +15,14 @@
 
 /* The first due beyond after_us that lies in its validity; TIME_NONE where there is none.
  */
-static int64_t next_due(const struct tz *tz, const struct schedule *s,
+static int64_t next_due(const struct admin_config *config, const struct schedule *s,
 			const struct rule *rule, int64_t after_us) {
 	int64_t due_us = TIME_NONE;
 	if (s->from_us != TIME_NONE && s->from_us - 1 > after_us) {
 		after_us = s->from_us - 1;
 	}
-	if (!s->enabled || rule_next(rule, tz, NULL, after_us, &due_us) == 0 ||
+	if (!s->enabled ||
+	    rule_next(rule, config->tz, config->calendar, after_us, &due_us) == 0 ||
 	    (s->until_us != TIME_NONE && due_us >= s->until_us)) {
 		return TIME_NONE;
 	}
@@ -48,7 +49,7 @@ static json_t *render_schedule(const struct request *r, const struct schedule *s
 	struct error err = {0};
 	int64_t next_us = TIME_NONE;
 	if (rule_parse(s->rule, &rule, &err) >= 0) {
-		next_us = next_due(tz, s, rule, request_now_us(r));
+		next_us = next_due(request_config(r), s, rule, request_now_us(r));
 	}
 	return json_pack(
 		"{s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:s, s:b, s:o, "
@@ -287,8 +288,7 @@ static void get_next(struct request *r) {
 	}
 	json_t *items = json_array();
 	int64_t at_us = request_now_us(r);
-	while (count-- > 0 &&
-	       (at_us = next_due(config->tz, &s, rule, at_us)) != TIME_NONE) {
+	while (count-- > 0 && (at_us = next_due(config, &s, rule, at_us)) != TIME_NONE) {
 		json_array_append_new(items, render_time(config->tz, at_us));
 	}
 	list_reply_cursor(r, items, NULL);

@@ -35,6 +35,16 @@ GOOD = [
     # 40 years from --from, not from the line before: 2068 is beyond.
     (["0 0 29 2 *", *FROM, "--count", "99"],
      [f"{year}-02-29T00:00:00+08:00" for year in range(2028, 2065, 4)], NO_MORE),
+    (["0 8 * * *; swapped", *FROM, "--calendar", "shipped", "--count", "2"],
+     ["2026-01-04T08:00:00+08:00", "2026-02-14T08:00:00+08:00"], ""),
+    (["0 8 * * *; workday", "--from", "2025-12-31T12:00:00+08:00", "--count", "2",
+      "--calendar", f"{ROOT}/schedule/holidays/2025.json", f"{ROOT}/schedule/holidays/2026.json"],
+     ["2026-01-04T08:00:00+08:00", "2026-01-05T08:00:00+08:00"], ""),
+    (["0 8 * * *; workday", *FROM, "--count", "1"], ["2026-01-01T08:00:00+08:00"],
+     "dalabactl: no holiday file for 2026: Monday to Friday are taken for workdays there\n"),
+    (["0 8 * * *; lunar 1", "--from", "2100-12-01T12:00:00Z", "--count", "2"], ["2100-12-31T08:00:00+08:00"],
+     NO_MORE + "dalabactl: lunar days and solar terms are known from 1901 to 2100; outside these years the "
+     "rule is not due\n"),
 ]  # fmt: skip
 
 
@@ -60,7 +70,7 @@ BAD = [
     (["30 7 * * *", "--timezone", "../../etc/passwd"], "is not a time zone"),
     (["30 7 * * *", "--count", "0"], "--count 0: write a whole number from 1 to"),
     (["30 7 * * *", "--count", "many"], "--count many: write a whole number from 1 to"),
-    (["30 7 * * *", "--calendar", "2026.json"], "--calendar: no condition of a rule asks a calendar"),
+    (["-", "--json"], "--json is for one RULE, not for -"),
 ]
 
 
@@ -69,6 +79,40 @@ def test_wrong_use(words, sentence):
     end = ctl(*words)
     assert (end.returncode, end.stdout) == (2, "")
     assert sentence in end.stderr
+
+
+def test_rules_of_standard_input():
+    given = "0 8 * * *\n0 9 L * mon\r\nat 2020-01-01 08:00\n30 6 * * *"
+    end = subprocess.run([DALABACTL, "next", "-", *FROM, "--count", "2"], input=given,
+                         capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+    assert (end.returncode, end.stderr) == (0, "")
+    assert end.stdout == (
+        "2026-01-01T08:00:00+08:00\n2026-01-02T08:00:00+08:00\n\n"
+        "2026-01-05T09:00:00+08:00\n2026-01-12T09:00:00+08:00\n\n\n"
+        "2026-01-01T06:30:00+08:00\n2026-01-02T06:30:00+08:00\n\n"
+    )
+    end = subprocess.run([DALABACTL, "next", "-"], input="0 8 * * *\n0 8 * *\n", capture_output=True,
+                         text=True, timeout=60, check=False)  # fmt: skip
+    assert end.returncode == 2 and "line 2: RULE: column 8: the weekday is missing" in end.stderr
+
+
+# (the file's text, None: it is not there; what is said of it)
+BAD_CALENDARS = [
+    (None, "cannot be opened: No such file"),
+    ("", "it is not JSON"),
+    ('{"year": 2026, "days": [{"date": "2026-02-30", "isOffDay": true}]}', '"days[0].date" must be a day there is'),
+    (" " * 1_000_001, "is larger than 1000000 bytes"),
+]
+
+
+@pytest.mark.parametrize("text, sentence", BAD_CALENDARS, ids=[s for _, s in BAD_CALENDARS])
+def test_a_bad_calendar_is_refused(tmp_path, text, sentence):
+    path = tmp_path / "bad.json"
+    if text is not None:
+        path.write_text(text)
+    end = ctl("30 7 * * *", "--calendar", str(path))
+    assert (end.returncode, end.stdout) == (1, "")
+    assert "--calendar: '" in end.stderr and sentence in end.stderr
 
 
 def test_from_now_on():

@@ -597,9 +597,10 @@ static void an_unknown_condition_is_told_all_there_are(void **state) {
 	(void)state;
 	struct error err = {0};
 	struct rule *rule = NULL;
-	assert_int_equal(rule_parse("0 8 * * *; holiday", &rule, &err), -EINVAL);
-	static const char *const words[] = {"'holiday'", "'from 2", "'until 2", "'every ",
-					    "'date 2",   "'tail ",  "'not'"};
+	assert_int_equal(rule_parse("0 8 * * *; holidays", &rule, &err), -EINVAL);
+	static const char *const words[] = {"'holidays'", "'from 2", "'until 2",
+					    "'every ",    "'date 2", "'tail ",
+					    "'not'"};
 	for (size_t i = 0; i < LENGTH(words); i++) {
 		if (strstr(err.text, words[i]) == NULL) {
 			fail_msg("'%s' lacks %s", err.text, words[i]);
