@@ -294,6 +294,25 @@ void planner_reset(struct planner *p, const struct tz *tz, int64_t mark_us,
 	twalk_r(p->by_id, plan_anew, &fresh);
 }
 
+static void plan_on(const void *node, VISIT which, void *arg) {
+	const struct fresh *fresh = arg;
+	if (which == preorder || which == endorder) {
+		return;
+	}
+	struct plan_entry *e = *(struct plan_entry *const *)node;
+	if (!rule_asks_holidays(e->rule) ||
+	    (e->place != NOT_IN_HEAP && e->due_us <= fresh->now_us)) {
+		return;
+	}
+	e->since_us = later(e->since_us, fresh->now_us);
+	plan(fresh->p, e);
+}
+
+void planner_replan(struct planner *p, int64_t now_us) {
+	struct fresh fresh = {p, now_us};
+	twalk_r(p->by_id, plan_on, &fresh);
+}
+
 size_t planner_count(const struct planner *p) {
 	return p->count;
 }

@@ -46,4 +46,7 @@ int64_t planner_mark(const struct planner *p);
  * ran ahead) counts as saved now. INT64_MAX: it cannot be believed. */
 void planner_reset(struct planner *p, const struct tz *tz, int64_t mark_us,
 		   int64_t now_us);
+/* The calendar has changed: computes every due anew that lies after now_us. What was due
+ * before and was not taken yet stays; what would have been due does not count. */
+void planner_replan(struct planner *p, int64_t now_us);
 size_t planner_count(const struct planner *p);

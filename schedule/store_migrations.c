@@ -298,9 +298,22 @@ static const char version_6[] =
 	"ALTER TABLE run_part ADD COLUMN length_ms INTEGER NOT NULL DEFAULT 0"
 	" CHECK (length_ms BETWEEN 0 AND 86400000);";
 
+/* Holiday files, one for a name and a year; posted again it is a new row. */
+static const char version_7[] =
+	"CREATE TABLE holiday_file ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	name TEXT NOT NULL,"
+	"	year INTEGER NOT NULL CHECK (year BETWEEN 1970 AND 2200),"
+	"	content TEXT NOT NULL,"
+	"	changed_us INTEGER NOT NULL,"
+	"	author TEXT,"
+	"	UNIQUE (name, year)"
+	") STRICT;";
+
 const char *const *store_migrations(void) {
 	static const char *const all[] = {
-		version_1, version_2, version_3, version_4, version_5, version_6, NULL,
+		version_1, version_2, version_3, version_4,
+		version_5, version_6, version_7, NULL,
 	};
 	return all;
 }

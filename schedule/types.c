@@ -244,6 +244,13 @@ void run_done(struct run *run) {
 	*run = (struct run){0};
 }
 
+void holiday_file_done(struct holiday_file *file) {
+	free(file->name);
+	free(file->content);
+	free(file->author);
+	*file = (struct holiday_file){0};
+}
+
 void recording_done(struct recording *recording) {
 	free(recording->file);
 	*recording = (struct recording){0};

@@ -293,6 +293,18 @@ struct recording {
 void recording_done(struct recording *recording);
 DEFINE_AUTO_DONE(struct recording, recording_done)
 
+/* What a calendar of that name says of a year; holidays.h reads the content. */
+struct holiday_file {
+	int64_t id;
+	char *name;
+	int year;
+	char *content; /* JSON of the public form */
+	int64_t changed_us;
+	char *author;
+};
+void holiday_file_done(struct holiday_file *file);
+DEFINE_AUTO_DONE(struct holiday_file, holiday_file_done)
+
 #define ALERT_GAP_DEFAULT (-1) /* repeat_every_s: a fixed gap behind each sounding */
 
 /* An emergency message, in force until it is cancelled, replaced or expired. */

@@ -105,6 +105,18 @@ static int step_joined(struct store *s, struct error *err) {
 	return store_commit(s, err);
 }
 
+static int step_holidays(struct store *s, int year, struct error *err) {
+	char name[] = "cn";
+	char content[] = "{\"year\": 2026, \"days\": []}";
+	struct holiday_file file = {.name = name,
+				    .year = year,
+				    .content = content,
+				    .changed_us = NOON_US + MINUTE_US,
+				    .author = name};
+	int rc = store_holidays_put(s, &file, err);
+	return rc < 0 ? rc : 0;
+}
+
 static int step_answer(struct store *s, struct error *err) {
 	char request[] = "5feceb66ffc86f38d952786c6d696c79";
 	AUTO(free) char *body = malloc(20000);
@@ -184,6 +196,29 @@ static int step_source(struct store *s, struct error *err) {
 	return store_source_put(s, source, clip_id(1), err);
 }
 
+static int late_step(struct store *s, int i, struct error *err) {
+	switch (i) {
+	case 19:
+		return add_recording(s, 1, 1, NOON_US + MINUTE_US, err);
+	case 20:
+		return add_recording(s, 2, 2, NOON_US + 2 * MINUTE_US, err);
+	case 21:
+		return store_recording_delete(s, 1, err);
+	case 22:
+		return step_holidays(s, 2025, err);
+	case 23:
+		return step_holidays(s, 2025, err); /* in place of the first */
+	case 24:
+		return step_holidays(s, 2026, err);
+	case 25:
+		return store_holidays_delete(s, "cn", 2025, err);
+	case 26:
+		return store_schedule_delete(s, 1, err);
+	default:
+		return store_answer_sweep(s, NOON_US + 2 * MINUTE_US, err);
+	}
+}
+
 int store_step(struct store *s, int i, struct error *err) {
 	static const uint8_t hash[32] = {7};
 	int64_t id = 0;
@@ -227,16 +262,8 @@ int store_step(struct store *s, int i, struct error *err) {
 		return step_sounding(s, err);
 	case 18:
 		return step_cancel(s, err);
-	case 19:
-		return add_recording(s, 1, 1, NOON_US + MINUTE_US, err);
-	case 20:
-		return add_recording(s, 2, 2, NOON_US + 2 * MINUTE_US, err);
-	case 21:
-		return store_recording_delete(s, 1, err);
-	case 22:
-		return store_schedule_delete(s, 1, err);
 	default:
-		return store_answer_sweep(s, NOON_US + 2 * MINUTE_US, err);
+		return late_step(s, i, err);
 	}
 }
 
@@ -315,9 +342,15 @@ int store_read_all(struct store *s, struct error *err) {
 	READ_LIST(announcement, announcement_list_free);
 	READ_LIST(schedule, schedule_list_free);
 	READ_LIST(token, token_list_free);
-	struct clip *clips = NULL;
+	struct holiday_file *files = NULL;
 	size_t n = 0;
-	int rc = store_clip_list(s, TIME_NONE, NULL, 1000, &clips, &n, err);
+	int rc = store_holidays_list(s, NULL, &files, &n, err);
+	if (rc < 0) {
+		return rc;
+	}
+	holidays_list_free(files, n);
+	struct clip *clips = NULL;
+	rc = store_clip_list(s, TIME_NONE, NULL, 1000, &clips, &n, err);
 	if (rc < 0) {
 		return rc;
 	}

@@ -340,6 +340,59 @@ static void a_hundred_thousand_schedules(void **state) {
 	assert_int_equal(taken, 100000);
 }
 
+static void add_rule(struct planner *p, int64_t id, const char *text) {
+	struct schedule s = {.id = id,
+			     .rule = strdup(text),
+			     .enabled = true,
+			     .from_us = TIME_NONE,
+			     .until_us = TIME_NONE};
+	assert_int_equal(planner_put(p, &s, TIME_NONE, NULL), 0);
+	free(s.rule);
+}
+
+static void expect_take(struct planner *p, int64_t until_us, int64_t id, int64_t due_us) {
+	struct planned got = {0};
+	assert_int_equal(planner_take(p, until_us, &got), 1);
+	assert_int_equal(got.schedule, id);
+	assert_int_equal(got.due_us, due_us);
+}
+
+/* 2026-01-01 is a Thursday. A file comes at 10:00 that makes it a day off, or, on another
+ * box, the Saturday a working day. */
+static void a_calendar_that_changes_counts_from_then_on(void **state) {
+	(void)state;
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(planner_free) struct planner *p = NULL;
+	AUTO(calendar_free) struct calendar *calendar = NULL;
+	struct planned got = {0};
+	assert_int_equal(tz_load("UTC", &tz, NULL), 0);
+	assert_int_equal(calendar_new(&calendar, NULL), 0);
+	assert_int_equal(planner_new(tz, calendar, START, &p, NULL), 0);
+	add_rule(p, 1, "0 8,12,18 * * *; workday");
+	add_rule(p, 2, "0 9,18 * * *; offday");
+	add_rule(p, 3, "0 11 * * *");
+	expect_take(p, START + 10 * HOUR, 1, START + 8 * HOUR);
+	/* Not taken yet at 12:30: it stays. */
+	expect_take(p, START + 11 * HOUR, 3, START + 11 * HOUR);
+	struct holiday days[] = {{START / DAY, true}, {START / DAY + 2, false}};
+	struct holidays file = {.year = 2026, .days = days, .n = 2};
+	assert_int_equal(calendar_add(calendar, &file, NULL), 0);
+	planner_replan(p, START + 12 * HOUR + 30 * MINUTE);
+	expect_take(p, START + 13 * HOUR, 1, START + 12 * HOUR);
+	/* 9:00 of the new day off is past; 18:00 is not, and no workday any more. */
+	assert_int_equal(planner_take(p, START + 17 * HOUR, &got), 0);
+	expect_take(p, START + 24 * HOUR, 2, START + 18 * HOUR);
+	expect_take(p, START + 34 * HOUR, 1, START + DAY + 8 * HOUR);
+	/* The Saturday is worked. */
+	planner_replan(p, START + 2 * DAY);
+	bool worked = false;
+	while (planner_take(p, START + 3 * DAY - 1, &got) > 0) {
+		assert_true(got.schedule != 2 || got.due_us < START + 2 * DAY);
+		worked = worked || (got.schedule == 1 && got.due_us > START + 2 * DAY);
+	}
+	assert_true(worked);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_plan_is_that_of_a_patient_clerk),
@@ -348,6 +401,7 @@ int main(void) {
 		cmocka_unit_test(one_saved_while_others_are_handed_over_is_not_skipped),
 		cmocka_unit_test(a_step_back_gives_out_again_and_hides_nothing),
 		cmocka_unit_test(a_bad_rule_leaves_the_old_one),
+		cmocka_unit_test(a_calendar_that_changes_counts_from_then_on),
 		cmocka_unit_test(a_hundred_thousand_schedules),
 	};
 	return cmocka_run_group_tests_name("planner", tests, NULL, NULL);
