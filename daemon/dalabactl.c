@@ -96,7 +96,7 @@ static const struct args_option add_options[] = {
 	{"title", "TITLE", "of the announcement that is made here"},
 	{"zone", "NAME...", ZONE_HELP},
 	{"area", "CODE...", AREA_HELP},
-	{"rule", "RULE", "when: \"0 8 * * mon-fri\" or \"at 2026-12-01 08:00\""},
+	{"rule", "RULE|NAME", "when: \"0 8 * * mon-fri\", or one of dalabactl rules"},
 	{"class", "CLASS", "background, notice (the usual) or programme"},
 	{"missed", "skip|SECONDS", "how late it may still play"},
 	{"conflict", "wait|skip", "where another one of its class is sounding"},
@@ -164,6 +164,8 @@ static const struct command commands[] = {
 	 dalabactl_stop, stop_options},
 	{"next", "RULE", "when a rule is due; needs no daemon", dalabactl_next,
 	 rule_options},
+	{"rules", "", "rules to pick by name; needs no daemon", dalabactl_rules,
+	 no_options},
 	{"token add", "NAME", "make a token for --url; it is shown this once",
 	 dalabactl_token_add, no_options},
 };

@@ -9,6 +9,8 @@
 #include "dalabactl_args.h"
 #include "dalabactl_client.h"
 
+#include "schedule/rule_words.h"
+
 #include <jansson.h>
 
 /* What the process exits with. */
@@ -40,6 +42,11 @@ int dalabactl_token_add(struct client *c, const struct args *args, struct error 
 
 /* Works without a daemon: c is not used. */
 int dalabactl_next(struct client *c, const struct args *args, struct error *err);
+int dalabactl_rules(struct client *c, const struct args *args, struct error *err);
+/* The rule picked by that name, else the text itself. */
+const char *dalabactl_rule(const char *text);
+/* Of the environment: LC_ALL, LC_MESSAGES, LANG. */
+enum rule_lang dalabactl_lang(void);
 
 /* Wrong use found by a command: -EINVAL. */
 int dalabactl_wrong_use(struct error *err, const char *format, ...)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define COUNT_MAX 1000000
 #define CALENDAR_BYTES_MAX 1000000
@@ -113,7 +114,7 @@ static int query_rule(struct next_query *q, const char *text, struct error *err)
 	rule_free(q->rule);
 	q->rule = NULL;
 	q->after_us = q->start_us;
-	if (rule_parse(text, &q->rule, &bad) < 0) {
+	if (rule_parse(dalabactl_rule(text), &q->rule, &bad) < 0) {
 		/* Not the rule as well: it may be longer than a sentence can be. */
 		return dalabactl_wrong_use(err, "RULE: %s", bad.text);
 	}
@@ -150,7 +151,28 @@ static int print_array(struct next_query *q, int64_t *ret_found, struct error *e
 			return error_set(err, ENOMEM, "no memory for the times");
 		}
 	}
+	AUTO(str_done) struct str zh = STR_INIT;
+	AUTO(str_done) struct str en = STR_INIT;
+	if (rule_sentence(q->rule, RULE_ZH, &zh) < 0 ||
+	    rule_sentence(q->rule, RULE_EN, &en) < 0) {
+		return error_set(err, ENOMEM, "no memory for a sentence");
+	}
+	json_object_set_new(answer, "sentence",
+			    json_pack("{s:s, s:s}", "zh", zh.data, "en", en.data));
 	return dalabactl_print_json(answer, err);
+}
+
+/* For a person, beside the times: what the rule means. */
+static int tell_sentence(const struct next_query *q, struct error *err) {
+	AUTO(str_done) struct str said = STR_INIT;
+	if (!isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO)) {
+		return 0;
+	}
+	if (rule_sentence(q->rule, dalabactl_lang(), &said) < 0) {
+		return error_set(err, ENOMEM, "no memory for a sentence");
+	}
+	fprintf(stderr, "%s\n", said.data);
+	return 0;
 }
 
 /* What was not known of the years that were looked at. */
@@ -168,8 +190,7 @@ static int tell_notice(const struct next_query *q, bool to_the_end, struct error
 static int print_each(struct next_query *q, struct error *err) {
 	AUTO(free) char *line = NULL;
 	size_t size = 0;
-	ssize_t len = 0;
-	for (int n = 1; (len = getline(&line, &size, stdin)) >= 0; n++) {
+	for (int n = 1; getline(&line, &size, stdin) >= 0; n++) {
 		line[strcspn(line, "\r\n")] = '\0';
 		int rc = query_rule(q, line, err);
 		if (rc < 0) {
@@ -201,6 +222,7 @@ int dalabactl_next(struct client *c, const struct args *args, struct error *err)
 	if (rc >= 0 && args_flag(args, "json")) {
 		rc = print_array(&q, &found, err);
 	} else if (rc >= 0) {
+		rc = tell_sentence(&q, err);
 		found = print_lines(&q);
 	}
 	if (rc < 0) {

@@ -151,14 +151,17 @@ static int put_missed(const struct args *args, json_t *body, struct error *err) 
 /* Everything of the schedule but its announcement. */
 static int put_plan(struct client *c, const struct args *args, json_t *body,
 		    struct error *err) {
-	static const char *const same[] = {"rule", "class", "conflict", "from", "until"};
+	static const char *const same[] = {"class", "conflict", "from", "until"};
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
 		int rc = dalabactl_put_text(body, same[i], args_text(args, same[i]), err);
 		if (rc < 0) {
 			return rc;
 		}
 	}
-	int rc = put_missed(args, body, err);
+	const char *rule = args_text(args, "rule");
+	int rc = dalabactl_put_text(body, "rule",
+				    rule != NULL ? dalabactl_rule(rule) : NULL, err);
+	rc = rc < 0 ? rc : put_missed(args, body, err);
 	return rc < 0 ? rc : dalabactl_put_targets(c, args, body, err);
 }
 
@@ -266,6 +269,8 @@ static void row_of_schedule(struct table *t, const json_t *schedule, const json_
 	table_cell(t, json_text(schedule, "class"));
 	table_cell(t, json_is_false(json_object_get(schedule, "enabled")) ? "no" : "yes");
 	table_cell(t, json_text(schedule, "rule"));
+	table_cell(t, json_text(json_object_get(schedule, "sentence"),
+				dalabactl_lang() == RULE_ZH ? "zh" : "en"));
 }
 
 int dalabactl_schedule_list(struct client *c, const struct args *args,
@@ -286,7 +291,7 @@ int dalabactl_schedule_list(struct client *c, const struct args *args,
 		return rc;
 	}
 	AUTO(table_done) struct table t;
-	table_init(&t, "ID|TITLE|WHERE|CLASS|ENABLED|RULE");
+	table_init(&t, "ID|TITLE|WHERE|CLASS|ENABLED|RULE|MEANS");
 	size_t i;
 	json_t *schedule;
 	json_array_foreach(json_object_get(schedules, "items"), i, schedule) {

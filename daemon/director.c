@@ -424,6 +424,14 @@ void director_schedule_changed(struct director *d, int64_t id) {
 	director_wake_soon(d);
 }
 
+void director_calendar_changed(struct director *d) {
+	/* Under a clock that cannot be believed: the plan is made anew when it can be. */
+	if (trusted_now(d)) {
+		planner_replan(d->planner, director_now(d));
+	}
+	director_wake_soon(d);
+}
+
 void director_announcement_changed(struct director *d, int64_t id) {
 	struct error err = {0};
 	struct announcement announcement = {0};

@@ -57,6 +57,10 @@ int director_start(struct director *d, struct error *err);
 void director_free(struct director *d);
 DEFINE_AUTO(struct director *, director_free)
 
+/* The calendar was filled anew. What would have been due until now by it is not made up
+ * for. */
+void director_calendar_changed(struct director *d);
+
 struct director_push {
 	const char *source;            /* "push", "test" */
 	int64_t announcement;          /* 0: none */

@@ -4,6 +4,7 @@
 #include "amplifier.h"
 #include "audio/chime.h"
 #include "base/str.h"
+#include "calendars.h"
 #include "calls.h"
 #include "config.h"
 #include "director.h"
@@ -394,7 +395,7 @@ static int create_core(struct box *box, struct error *err) {
 		rc = calendar_new(&box->calendar, err);
 	}
 	if (rc >= 0) {
-		rc = calendar_add_shipped(box->calendar, err);
+		rc = calendars_load(box->store, box->calendar, err);
 	}
 	if (rc >= 0) {
 		rc = faults_new(&box->faults, err);
@@ -429,6 +430,8 @@ static int create_admin(struct box *box, struct error *err) {
 		.recordings = box->recordings,
 		.clock = box->clock,
 		.faults = box->faults,
+		.store = box->store,
+		.calendar = box->calendar,
 	};
 	struct admin_config config = {
 		.listen = box->config->listen,

@@ -3,6 +3,7 @@
 
 #include "audio/chime.h"
 #include "base/str.h"
+#include "calendars.h"
 #include "log.h"
 
 #include <math.h>
@@ -255,6 +256,15 @@ static int op_speak(void *ctx, const char *text, const char *voice, double speed
 	return library_speak(c->library, &words, done, arg, err);
 }
 
+static void change_calendar(struct ops_context *c) {
+	struct error err = {0};
+	if (calendars_load(c->store, c->calendar, &err) < 0) {
+		log_err("the holidays stay as they were: %s", err.text);
+		return;
+	}
+	director_calendar_changed(c->director);
+}
+
 static void op_changed(void *ctx, enum admin_table table, int64_t id) {
 	struct ops_context *c = ctx;
 	switch (table) {
@@ -271,6 +281,9 @@ static void op_changed(void *ctx, enum admin_table table, int64_t id) {
 		break;
 	case ADMIN_SCHEDULES:
 		director_schedule_changed(c->director, id);
+		break;
+	case ADMIN_CALENDARS:
+		change_calendar(c);
 		break;
 	}
 }

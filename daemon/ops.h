@@ -22,6 +22,8 @@ struct ops_context {
 	struct recordings *recordings;
 	struct clock *clock;
 	struct faults *faults;
+	struct store *store;
+	struct calendar *calendar;
 };
 
 const struct admin_ops *ops_table(void);

@@ -109,6 +109,24 @@ static int say_almanac(const char *before, enum rule_lang lang, struct str *ret)
 				    before);
 }
 
+int calendar_notice(const struct tz *tz, const struct calendar *calendar, int64_t from_us,
+		    int64_t to_us, enum rule_lang lang, struct str *ret) {
+	AUTO(str_done) struct str years = STR_INIT;
+	AUTO(str_done) struct str words = STR_INIT;
+	int rc = missing_years(calendar, year_of(day_of(tz, from_us)),
+			       year_of(day_of(tz, to_us)), lang, &years);
+	if (rc < 0 || years.len == 0) {
+		return rc;
+	}
+	rc = say_holidays(years.data, lang, &words);
+	if (rc < 0) {
+		return rc;
+	}
+	*ret = words;
+	words = (struct str)STR_INIT;
+	return 1;
+}
+
 int rule_notice(const struct rule *rule, const struct tz *tz,
 		const struct calendar *calendar, int64_t from_us, int64_t to_us,
 		enum rule_lang lang, struct str *ret) {

@@ -117,7 +117,8 @@ enum admin_table {
 	ADMIN_OUTPUTS,
 	ADMIN_ZONES,
 	ADMIN_ANNOUNCEMENTS,
-	ADMIN_SCHEDULES
+	ADMIN_SCHEDULES,
+	ADMIN_CALENDARS /* the calendar is filled anew; by no id */
 };
 
 struct admin_ops {

@@ -48,19 +48,25 @@ static json_t *render_schedule(const struct request *r, const struct schedule *s
 	AUTO(rule_free) struct rule *rule = NULL;
 	struct error err = {0};
 	int64_t next_us = TIME_NONE;
+	json_t *sentence = NULL;
+	json_t *notice = NULL;
 	if (rule_parse(s->rule, &rule, &err) >= 0) {
+		int64_t now_us = request_now_us(r);
+		sentence = render_sentence(rule);
+		notice = render_notice(request_config(r), rule, now_us, now_us + SOON_US);
 		next_us = next_due(request_config(r), s, rule, request_now_us(r));
 	}
 	return json_pack(
-		"{s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:s, s:o, s:s, s:b, s:o, "
-		"s:o, s:o, s:s?}",
+		"{s:I, s:I, s:o, s:o, s:s, s:o?, s:o?, s:o, s:o, s:s, s:o, s:s, s:b, "
+		"s:o, s:o, s:o, s:s?}",
 		"id", (json_int_t)s->id, "announcement", (json_int_t)s->announcement,
-		"zones", zones, "areas", areas, "rule", s->rule, "from",
-		render_time(tz, s->from_us), "until", render_time(tz, s->until_us),
-		"class", run_class_name(s->class), "missed", render_missed(s), "conflict",
-		conflict_name(s->conflict), "enabled", s->enabled, "next",
-		render_time(tz, next_us), "created", render_time(tz, s->created_us),
-		"changed", render_time(tz, s->changed_us), "author", s->author);
+		"zones", zones, "areas", areas, "rule", s->rule, "sentence", sentence,
+		"notice", notice, "from", render_time(tz, s->from_us), "until",
+		render_time(tz, s->until_us), "class", run_class_name(s->class), "missed",
+		render_missed(s), "conflict", conflict_name(s->conflict), "enabled",
+		s->enabled, "next", render_time(tz, next_us), "created",
+		render_time(tz, s->created_us), "changed", render_time(tz, s->changed_us),
+		"author", s->author);
 }
 
 static void get_schedules(struct request *r) {
@@ -287,11 +293,17 @@ static void get_next(struct request *r) {
 		return;
 	}
 	json_t *items = json_array();
-	int64_t at_us = request_now_us(r);
+	int64_t now_us = request_now_us(r);
+	int64_t last_us = now_us;
+	int64_t at_us = now_us;
 	while (count-- > 0 && (at_us = next_due(config, &s, rule, at_us)) != TIME_NONE) {
 		json_array_append_new(items, render_time(config->tz, at_us));
+		last_us = at_us;
 	}
-	list_reply_cursor(r, items, NULL);
+	reply_json(r, 200,
+		   json_pack("{s:o, s:n, s:o, s:o}", "items", items, "next", "sentence",
+			     render_sentence(rule), "notice",
+			     render_notice(config, rule, now_us, last_us)));
 }
 
 const struct route *api_schedules_routes(void) {

@@ -52,9 +52,10 @@ static void get_status(struct request *r) {
 		return;
 	}
 	reply_json(r, 200,
-		   json_pack("{s:o, s:o, s:o, s:s}", "clock",
+		   json_pack("{s:o, s:o, s:o, s:o, s:s}", "clock",
 			     render_clock(config->tz, &clock), "zones", zones, "faults",
-			     faults, "version", DALABA_VERSION));
+			     faults, "holidays", render_holidays(config, clock.now_us),
+			     "version", DALABA_VERSION));
 }
 
 const struct route *api_status_routes(void) {

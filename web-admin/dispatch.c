@@ -66,6 +66,7 @@ static bool admit(struct request *r, const char *method) {
 	r->route = match.route;
 	r->id = match.id;
 	memcpy(r->clip, match.clip, sizeof(r->clip));
+	memcpy(r->name, match.name, sizeof(r->name));
 	return true;
 }
 

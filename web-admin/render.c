@@ -1,6 +1,8 @@
 /* render.c - see render.h. */
 #include "render.h"
 
+#include "schedule/rule_words.h"
+
 json_t *render_time(const struct tz *tz, int64_t us) {
 	if (us == TIME_NONE) {
 		return json_null();
@@ -125,4 +127,67 @@ json_t *render_fault(const struct tz *tz, const struct admin_fault *fault) {
 json_t *render_clock(const struct tz *tz, const struct admin_clock *clock) {
 	return json_pack("{s:o, s:b, s:s}", "now", render_time(tz, clock->now_us),
 			 "trusted", clock->trusted, "reason", clock->reason);
+}
+
+json_t *render_sentence(const struct rule *rule) {
+	AUTO(str_done) struct str zh = STR_INIT;
+	AUTO(str_done) struct str en = STR_INIT;
+	if (rule_sentence(rule, RULE_ZH, &zh) < 0 ||
+	    rule_sentence(rule, RULE_EN, &en) < 0) {
+		return NULL;
+	}
+	return json_pack("{s:s, s:s}", "zh", zh.data, "en", en.data);
+}
+
+/* Both languages have something to say, or neither. */
+static json_t *render_both(int rc, const struct str *zh, const struct str *en) {
+	return rc < 0    ? NULL
+	       : rc == 0 ? json_null()
+			 : json_pack("{s:s, s:s}", "zh", zh->data, "en", en->data);
+}
+
+json_t *render_notice(const struct admin_config *config, const struct rule *rule,
+		      int64_t from_us, int64_t to_us) {
+	AUTO(str_done) struct str zh = STR_INIT;
+	AUTO(str_done) struct str en = STR_INIT;
+	int rc = rule_notice(rule, config->tz, config->calendar, from_us, to_us, RULE_ZH,
+			     &zh);
+	if (rc > 0) {
+		rc = rule_notice(rule, config->tz, config->calendar, from_us, to_us,
+				 RULE_EN, &en);
+	}
+	return render_both(rc, &zh, &en);
+}
+
+static int year_of(const struct tz *tz, int64_t us) {
+	struct civil c;
+	tz_to_civil(tz, us / 1000000, &c);
+	return c.year;
+}
+
+json_t *render_holidays(const struct admin_config *config, int64_t now_us) {
+	AUTO(str_done) struct str zh = STR_INIT;
+	AUTO(str_done) struct str en = STR_INIT;
+	int64_t soon_us = now_us + SOON_US;
+	int rc = calendar_notice(config->tz, config->calendar, now_us, soon_us, RULE_ZH,
+				 &zh);
+	if (rc > 0) {
+		rc = calendar_notice(config->tz, config->calendar, now_us, soon_us,
+				     RULE_EN, &en);
+	}
+	json_t *years = json_array();
+	json_t *missing = json_array();
+	for (int year = HOLIDAYS_YEAR_MIN; year <= HOLIDAYS_YEAR_MAX; year++) {
+		if (calendar_knows(config->calendar, year)) {
+			json_array_append_new(years, json_integer(year));
+		}
+	}
+	for (int year = year_of(config->tz, now_us); year <= year_of(config->tz, soon_us);
+	     year++) {
+		if (!calendar_knows(config->calendar, year)) {
+			json_array_append_new(missing, json_integer(year));
+		}
+	}
+	return json_pack("{s:o, s:o, s:o}", "years", years, "missing", missing, "notice",
+			 render_both(rc, &zh, &en));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "admin.h"
+#include "schedule/rule_words.h"
 
 #include <jansson.h>
 
@@ -12,4 +13,15 @@ json_t *render_alert(const struct tz *tz, const struct alert *alert);
 json_t *render_zone_status(const struct zone *zone,
 			   const struct admin_zone_status *status);
 json_t *render_fault(const struct tz *tz, const struct admin_fault *fault);
+/* {zh, en} */
+json_t *render_sentence(const struct rule *rule);
+/* What the rule depends on that is not known of these days: {zh, en}, or null. */
+json_t *render_notice(const struct admin_config *config, const struct rule *rule,
+		      int64_t from_us, int64_t to_us);
+/* How far ahead a year that is missing is said: the holidays of a year are published in
+ * the autumn before. */
+#define SOON_US (60LL * 86400 * 1000000)
+/* {years, missing, notice}: the years whose holidays are known, and those of the next 60
+ * days that are not. */
+json_t *render_holidays(const struct admin_config *config, int64_t now_us);
 json_t *render_clock(const struct tz *tz, const struct admin_clock *clock);

@@ -238,6 +238,10 @@ const char *request_clip(const struct request *r) {
 	return r->clip;
 }
 
+const char *request_name(const struct request *r) {
+	return r->name;
+}
+
 const char *request_who(const struct request *r) {
 	return r->caller.who;
 }

@@ -21,6 +21,8 @@ enum method {
 	METHOD_OTHER, /* no route has it */
 };
 
+#define ROUTE_NAME_SIZE 401 /* of {name}: 100 characters */
+
 /* What a route does with the body. */
 enum body_kind {
 	BODY_NONE,          /* any body is refused */
@@ -40,7 +42,8 @@ enum {
 struct route {
 	enum method method;
 	const char *path; /* below /api/v1: "/zones/{id}/test"; {id} is a number above 0,
-			     {clip} 64 hex digits, either case (given in lower case) */
+			     {clip} 64 hex digits, either case (given in lower case),
+			     {name} any other text */
 	enum body_kind body;
 	const char *query; /* names it takes, "limit cursor"; any other is refused */
 	unsigned flags;    /* ROUTE_*, mostly 0 */
@@ -55,9 +58,11 @@ const struct route *api_outputs_routes(void);
 const struct route *api_zones_routes(void);
 const struct route *api_clips_routes(void);
 const struct route *api_announcements_routes(void);
+const struct route *api_calendars_routes(void);
 const struct route *api_live_routes(void);
 const struct route *api_schedules_routes(void);
 const struct route *api_recordings_routes(void);
+const struct route *api_rules_routes(void);
 const struct route *api_runs_routes(void);
 const struct route *api_status_routes(void);
 const struct route *api_tokens_routes(void);
@@ -71,6 +76,7 @@ struct admin *request_admin(const struct request *r);
 enum method request_method(const struct request *r);
 int64_t request_id(const struct request *r);       /* {id} */
 const char *request_clip(const struct request *r); /* {clip} */
+const char *request_name(const struct request *r); /* {name} */
 /* Who asks, for the records: "root" on the socket, the token's name over TCP. */
 const char *request_who(const struct request *r);
 int64_t request_now_us(const struct request *r); /* by the box's clock */

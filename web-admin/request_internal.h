@@ -82,6 +82,7 @@ struct request {
 	const struct route *route;
 	int64_t id;
 	char clip[CLIP_ID_SIZE];
+	char name[ROUTE_NAME_SIZE];
 	struct caller caller;
 	char *key; /* of Idempotency, NULL where none */
 	struct hash *hash;

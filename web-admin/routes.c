@@ -10,13 +10,12 @@
 typedef const struct route *(*table_fn)(void);
 
 static const table_fn tables[] = {
-	api_alerts_routes,  api_announcements_routes,
-	api_areas_routes,   api_clips_routes,
-	api_health_routes,  api_live_routes,
-	api_outputs_routes, api_recordings_routes,
-	api_runs_routes,    api_schedules_routes,
-	api_status_routes,  api_tokens_routes,
-	api_zones_routes,   events_routes,
+	api_alerts_routes,    api_announcements_routes, api_areas_routes,
+	api_calendars_routes, api_clips_routes,         api_health_routes,
+	api_live_routes,      api_outputs_routes,       api_recordings_routes,
+	api_rules_routes,     api_runs_routes,          api_schedules_routes,
+	api_status_routes,    api_tokens_routes,        api_zones_routes,
+	events_routes,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
@@ -47,6 +46,15 @@ static bool take_clip(const char *text, size_t len, char ret[CLIP_ID_SIZE]) {
 	return true;
 }
 
+static bool take_name(const char *text, size_t len, char ret[ROUTE_NAME_SIZE]) {
+	if (len == 0 || len >= ROUTE_NAME_SIZE) {
+		return false;
+	}
+	memcpy(ret, text, len);
+	ret[len] = '\0';
+	return true;
+}
+
 /* pattern and path both begin with a slash. */
 static bool matches(const char *pattern, const char *path, struct route_match *ret) {
 	while (pattern[0] == '/' && path[0] == '/') {
@@ -59,6 +67,8 @@ static bool matches(const char *pattern, const char *path, struct route_match *r
 			same = take_id(path, given, &ret->id);
 		} else if (wanted == 6 && memcmp(pattern, "{clip}", 6) == 0) {
 			same = take_clip(path, given, ret->clip);
+		} else if (wanted == 6 && memcmp(pattern, "{name}", 6) == 0) {
+			same = take_name(path, given, ret->name);
 		} else {
 			same = wanted == given && memcmp(pattern, path, given) == 0;
 		}

@@ -8,6 +8,7 @@ struct route_match {
 	const struct route *route;
 	int64_t id;
 	char clip[CLIP_ID_SIZE];
+	char name[ROUTE_NAME_SIZE];
 	char allow[64]; /* of the path, where its methods are others */
 };
 

@@ -1,6 +1,6 @@
 /* fuzz_rule.c - any text as a rule: it is refused with one sentence that names a column,
  * or it is taken, and its next times lie ahead, in order, on the second. */
-#include "schedule/rule.h"
+#include "schedule/rule_words.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -8,7 +8,15 @@
 
 #define START_US 1767225600000000LL /* 2026-01-01 */
 
+static void check_sentence(const struct rule *rule, enum rule_lang lang) {
+	AUTO(str_done) struct str said = STR_INIT;
+	int rc = rule_sentence(rule, lang, &said);
+	assert(rc == 0 && said.len > 0 && utf8_valid(said.data, said.len));
+}
+
 static void check_taken(const struct rule *rule) {
+	check_sentence(rule, RULE_EN);
+	check_sentence(rule, RULE_ZH);
 	static struct tz *tz;
 	if (tz == NULL) {
 		int rc = tz_load("Africa/Cairo", &tz, NULL);

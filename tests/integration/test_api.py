@@ -120,7 +120,7 @@ def test_a_change_changes_what_it_names(house, kind):
     api = house.api
     row = api.post(kind, house.body(kind))
     at = f"{kind}/{row['id']}"
-    moving = {"changed", "next", "area_code"}
+    moving = {"changed", "next", "area_code", "sentence"}
     assert set(CHANGES[kind]) <= set(row)
     for name, value in CHANGES[kind].items():
         changed = api.patch(at, {name: value})

@@ -53,7 +53,46 @@ def test_lines(words, lines, said):
     end = ctl(*words)
     assert (end.returncode, end.stdout.splitlines(), end.stderr) == (0, lines, said)
     end = ctl(*words, "--json")
-    assert (end.returncode, json.loads(end.stdout), end.stderr) == (0, {"items": lines}, said)
+    answer = json.loads(end.stdout)
+    assert (end.returncode, answer["items"], end.stderr) == (0, lines, said)
+    assert set(answer) == {"items", "sentence"} and set(answer["sentence"]) == {"zh", "en"}
+
+
+def on_a_terminal(*words, lang):
+    """What a person sees of both streams."""
+    here, there = os.openpty()
+    env = {**os.environ, "LC_ALL": lang}
+    with subprocess.Popen([DALABACTL, "next", *words], stdout=there, stderr=there, env=env) as p:
+        os.close(there)
+        seen = b""
+        try:
+            while chunk := os.read(here, 4096):
+                seen += chunk
+        except OSError:  # so a terminal ends
+            pass
+        assert p.wait(60) == 0
+    os.close(here)
+    return seen.decode().replace("\r\n", "\n")
+
+
+def test_a_person_is_told_what_the_rule_means():
+    line = "2026-01-05T06:30:00+08:00\n"
+    words = ["30 6 * * mon", *FROM, "--count", "1"]
+    assert on_a_terminal(*words, lang="C.UTF-8") == "every Monday at 06:30\n" + line
+    assert on_a_terminal(*words, lang="zh_CN.UTF-8") == "每周一 06:30\n" + line
+
+
+def test_a_rule_is_picked_by_its_name():
+    by_name = ctl("赶集 逢二五八", *FROM, "--count", "3")
+    assert by_name.stdout.split() == [f"2026-01-0{d}T06:00:00+08:00" for d in (2, 5, 8)]
+    assert ctl("Market days 2 5 8", *FROM, "--count", "3").stdout == by_name.stdout
+    rules = json.loads(subprocess.run([DALABACTL, "rules", "--json"], capture_output=True, text=True,
+                                      check=True).stdout)["items"]  # fmt: skip
+    shown = subprocess.run([DALABACTL, "rules"], capture_output=True, text=True, check=True,
+                           env={**os.environ, "LC_ALL": "zh_CN.UTF-8"}).stdout  # fmt: skip
+    assert len(rules) > 20 and len(shown.splitlines()) == len(rules) + 1
+    for rule, line in zip(rules, shown.splitlines()[1:]):
+        assert line.startswith(rule["name"]) and rule["rule"] in line and line.endswith(rule["sentence"]["zh"])
 
 
 # (words, what the sentence has)
