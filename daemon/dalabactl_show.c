@@ -83,6 +83,12 @@ int dalabactl_status(struct client *c, const struct args *args, struct error *er
 		printf("fault: %s: %s (since %s)\n", json_text(fault, "source"),
 		       json_text(fault, "text"), json_text(fault, "since"));
 	}
+	const json_t *notice =
+		json_object_get(json_object_get(reply.json, "holidays"), "notice");
+	const char *said = json_text(notice, dalabactl_lang() == RULE_ZH ? "zh" : "en");
+	if (said[0] != '\0') {
+		printf("holidays: %s\n", said);
+	}
 	return rc;
 }
 

@@ -3,12 +3,15 @@ restart, a missing year is said; and every rule comes with its sentence."""
 
 import datetime
 import json
+import os
 import pathlib
+import subprocess
 import zoneinfo
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+DALABACTL = ROOT / os.environ.get("DALABA_BUILD", "build") / "dalabactl"
 SHIPPED = ROOT / "schedule/holidays"
 CHINA = zoneinfo.ZoneInfo("Asia/Shanghai")
 FAR = 2093  # no file of it will ever come with the program
@@ -159,3 +162,23 @@ def test_rules_to_pick_and_their_sentences(box, folder):
         assert api.get(f"/schedules/{schedule}/next")["sentence"] == rule["sentence"]
         # Holidays of a year that is not known cannot come.
         assert row["next"] is not None or rule["name"] in ("节假日", "调休上班日")
+
+
+def ctl(box, *words, lang="C.UTF-8"):
+    env = {**os.environ, "LC_ALL": lang, "DALABA_SOCKET": str(box.socket)}
+    return subprocess.run([DALABACTL, *words], env=env, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def test_a_clerk_picks_a_rule_and_reads_what_it_means(box, folder):
+    schedule_of(box, folder, "0 8 * * *")
+    made = ctl(box, "schedule", "add", "--announcement", "1", "--zone", "East", "--rule", "初一十五").strip()
+    assert box.api.get(f"/schedules/{made}")["rule"] == "0 7 * * *; lunar 1,15; lunar-leap"
+    listed = ctl(box, "schedule", "list", lang="zh_CN.UTF-8")
+    assert "农历每月初一、十五（含闰月） 07:00" in listed and "每天 08:00" in listed
+    assert "every day at 08:00" in ctl(box, "schedule", "list")
+    holidays = box.api.get("/status")["holidays"]
+    for year in holidays["missing"]:
+        assert f"holidays: no holiday file for {year}" in ctl(box, "status")
+        assert f"holidays: {year} 年没有节假日数据" in ctl(box, "status", lang="zh_CN.UTF-8")
+        box.api.post("/calendars/cn", file_of(year))
+    assert "holidays:" not in ctl(box, "status")
