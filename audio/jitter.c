@@ -11,6 +11,8 @@
  * fades. */
 #include "jitter.h"
 
+#include "sinc.h"
+
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -18,10 +20,6 @@
 #define STEP 48  /* frames made at a time */
 #define FADE 240 /* frames of every fade: 5 ms */
 #define MADE (STEP * 86)
-#define HALF 16 /* of the kernel, on either side */
-#define TAPS (2 * HALF)
-#define PHASES 128
-#define KAISER_BETA 8.0
 #define WINDOW JITTER_RATE         /* frames over which the least reserve is looked for */
 #define SETTLE_S 4.0               /* in which a wrong reserve is put right */
 #define SMOOTH (JITTER_RATE / 2.0) /* frames in which the speed follows */
@@ -45,7 +43,7 @@ struct jitter {
 	double speed_most;
 	float *frames;
 	int64_t size; /* a power of two */
-	float kernel[PHASES + 1][TAPS];
+	struct sinc sinc;
 	float curve[FADE + 1];
 	/* Shared. */
 	_Atomic int64_t head;  /* by the sender: frames pushed */
@@ -86,36 +84,8 @@ struct jitter {
 
 /* ---- making ---- */
 
-/* Modified Bessel function of the first kind and order 0. */
-static double bessel(double x) {
-	double sum = 1.0;
-	double term = 1.0;
-	for (int k = 1; k < 40; k++) {
-		term *= x / 2 / k * (x / 2 / k);
-		sum += term;
-	}
-	return sum;
-}
-
-static double kernel_at(double x) {
-	double share = x / (double)HALF;
-	double inside = 1.0 - share * share;
-	double window = inside > 0.0 ? bessel(KAISER_BETA * sqrt(inside)) : 0.0;
-	return (x == 0.0 ? 1.0 : sin(M_PI * x) / (M_PI * x)) * window;
-}
-
 static void make_tables(struct jitter *j) {
-	for (int p = 0; p <= PHASES; p++) {
-		double taps[TAPS];
-		double sum = 0.0;
-		for (int k = 0; k < TAPS; k++) {
-			taps[k] = kernel_at(k - (HALF - 1) - (double)p / PHASES);
-			sum += taps[k];
-		}
-		for (int k = 0; k < TAPS; k++) {
-			j->kernel[p][k] = (float)(taps[k] / sum);
-		}
-	}
+	sinc_init(&j->sinc);
 	for (int i = 0; i <= FADE; i++) {
 		j->curve[i] = (float)(0.5 - 0.5 * cos(M_PI * i / FADE));
 	}
@@ -240,14 +210,14 @@ void jitter_end(struct jitter *j) {
 /* The sound at a position; nothing lies behind the head. */
 static float value(struct jitter *j, double at, int64_t head) {
 	int64_t whole = (int64_t)floor(at);
-	double phase = (at - (double)whole) * PHASES;
+	double phase = (at - (double)whole) * SINC_PHASES;
 	int low = (int)phase;
 	float part = (float)(phase - low);
-	const float *a = j->kernel[low];
-	const float *b = j->kernel[low + 1];
-	int64_t first = whole - (HALF - 1);
+	const float *a = j->sinc.taps[low];
+	const float *b = j->sinc.taps[low + 1];
+	int64_t first = whole - (SINC_HALF - 1);
 	float sum = 0.0F;
-	for (int k = 0; k < TAPS && first + k < head; k++) {
+	for (int k = 0; k < SINC_TAPS && first + k < head; k++) {
 		sum += *slot(j, first + k) * (a[k] + part * (b[k] - a[k]));
 	}
 	return sum;
@@ -255,7 +225,7 @@ static float value(struct jitter *j, double at, int64_t head) {
 
 /* Of the sender's frames, what a step of ours needs beyond a fade of `level`. */
 static double need(const struct jitter *j, int level) {
-	return (STEP + level) * j->ratio * (1.0 + j->speed_most) + HALF + 1.0;
+	return (STEP + level) * j->ratio * (1.0 + j->speed_most) + SINC_HALF + 1.0;
 }
 
 static void forget_lows(struct jitter *j) {
@@ -302,7 +272,7 @@ static void listen(struct jitter *j, int64_t head, bool ended) {
 		j->gap += STEP;
 		return;
 	}
-	if (ended && fill <= TAPS) {
+	if (ended && fill <= SINC_TAPS) {
 		j->over = true;
 		return;
 	}
@@ -428,7 +398,8 @@ static void play(struct jitter *j, int64_t head, bool ended, float *out) {
 
 static void tell(struct jitter *j, int64_t head) {
 	double from = j->cross_left > 0 && j->old_at < j->at ? j->old_at : j->at;
-	atomic_store_explicit(&j->kept, (int64_t)from > TAPS ? (int64_t)from - TAPS : 0,
+	atomic_store_explicit(&j->kept,
+			      (int64_t)from > SINC_TAPS ? (int64_t)from - SINC_TAPS : 0,
 			      memory_order_release);
 	atomic_store_explicit(&j->depth, j->playing ? head - (int64_t)j->at : 0,
 			      memory_order_relaxed);
