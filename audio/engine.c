@@ -59,6 +59,7 @@ int engine_new_with(const struct engine_config *config,
 	}
 	e->buffer_ms = config->buffer_ms;
 	e->open_pcm = open_pcm;
+	sinc_init(&e->sinc);
 	e->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int rc = e->event_fd < 0
 			 ? error_set(err, errno, "cannot start the audio engine: %s",

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "drift.h"
 #include "engine.h"
 #include "engine_gain.h"
 #include "engine_queue.h"
@@ -14,6 +15,8 @@
 #include "mix.h"
 #include "pcm.h"
 #include "resample.h"
+#include "sinc.h"
+#include "slew.h"
 #include "tape.h"
 #include "timeline.h"
 
@@ -26,7 +29,7 @@ _Static_assert(RING_RATE == ENGINE_RATE, "rings hold what the engine mixes");
 /* Device frames run over once more before a jump: more than the limiter looks back. */
 #define ENGINE_PREROLL 480
 /* Device frames beyond one that the chain has to mix for it. */
-#define ENGINE_REACH (LIMITER_DELAY + ENGINE_BLOCK)
+#define ENGINE_REACH (LIMITER_DELAY + ENGINE_BLOCK + SINC_HALF)
 #define ENGINE_RAMP_MS 5   /* the shortest fade at a cut */
 #define ENGINE_GLIDE_MS 20 /* of a zone's gain */
 #define ENGINE_RISE_MS 300 /* of a job that begins within itself */
@@ -69,10 +72,12 @@ struct voice {
 	_Atomic uint64_t gain_order; /* by the core: gain_pack; 0: none yet */
 	struct voice *next;
 	enum voice_phase phase;
-	bool announced;     /* STARTED was sent */
-	bool in_step;       /* place it anew by the time: it or its output was lost */
-	int64_t begin_d;    /* device frame of the job's first */
-	int64_t start_ns;   /* when that is heard */
+	bool announced; /* STARTED was sent */
+	bool in_step;   /* place it anew by the time: it or its output was lost */
+	const struct slews *slews; /* of its output */
+	int64_t origin;            /* content frame (slew.h) of the job's first */
+	int64_t begin_d;           /* device frame of that */
+	int64_t start_ns;          /* when that is heard */
 	int64_t fade_in_d;  /* sounds from here on, faded in; INT64_MIN: from its start */
 	int64_t cut_d;      /* fades out from here on; INT64_MAX: to its end */
 	int64_t cut_frames; /* device frames of that fade */
@@ -175,9 +180,11 @@ struct strip {
 	int64_t taken_up_d; /* device frame it took up its place at */
 	float block[ENGINE_BLOCK];
 	struct level level; /* for the core, by strip_level_block */
+	const struct sinc *sinc;
 };
 
-struct strip *strip_new(int64_t zone);
+/* sinc: outlives it. */
+struct strip *strip_new(int64_t zone, const struct sinc *sinc);
 void strip_free(struct strip *s);
 /* The device has this rate and depth now. 0 or an error: no memory. Allocates. */
 int strip_set_rate(struct strip *s, int rate, int64_t buffer_frames, struct error *err);
@@ -195,6 +202,10 @@ bool strip_render(struct strip *s, struct voice *voices, int64_t d, int64_t n,
 int64_t strip_level_block(int64_t d);
 
 int64_t voice_end_d(const struct voice *v, int rate); /* device frame behind its last */
+/* Frames of its lane, at the device's rate, that come before device frame d. */
+int64_t voice_frame_at(const struct voice *v, int64_t d);
+/* Device frame at which it needs more than the first n frames of its lane. */
+int64_t voice_reach_d(const struct voice *v, int64_t n);
 
 /* ---- between the threads ---- */
 
@@ -301,22 +312,25 @@ struct output {
 	struct output_config *config;
 	struct pcm *device;
 	struct timeline timeline;
-	bool started;       /* the device's clock runs */
-	int64_t written;    /* device frames since the output was made */
-	int64_t queued;     /* of them, not taken by the device at the last look */
-	int64_t heard;      /* of them, heard at the last look */
-	int64_t moved_ns;   /* when `heard` last grew */
-	int64_t sounded_ns; /* when something but silence was last written */
-	int64_t look_ns;    /* of the last look at a device that stands */
-	bool hungry;        /* a ring had too little */
-	int64_t started_ns; /* when the device was last started */
-	int64_t rest_ns;    /* not started before: it ran dry */
-	int64_t dry_ns;     /* since when it runs dry right after each start */
-	int dry;            /* so many times in a row */
-	bool doubted;       /* it opened and failed; over when it has run */
-	int relapses;       /* so often it did not stay well */
-	int64_t well_ns;    /* when it was last told of as well */
-	int64_t begun_d;    /* started: device frame that was its first */
+	struct slews slews;  /* what it plays of its sound at which device frame */
+	struct drift drift;  /* decides that */
+	int64_t reported_ns; /* when the timeline had its last report */
+	bool started;        /* the device's clock runs */
+	int64_t written;     /* device frames since the output was made */
+	int64_t queued;      /* of them, not taken by the device at the last look */
+	int64_t heard;       /* of them, heard at the last look */
+	int64_t moved_ns;    /* when `heard` last grew */
+	int64_t sounded_ns;  /* when something but silence was last written */
+	int64_t look_ns;     /* of the last look at a device that stands */
+	bool hungry;         /* a ring had too little */
+	int64_t started_ns;  /* when the device was last started */
+	int64_t rest_ns;     /* not started before: it ran dry */
+	int64_t dry_ns;      /* since when it runs dry right after each start */
+	int dry;             /* so many times in a row */
+	bool doubted;        /* it opened and failed; over when it has run */
+	int relapses;        /* so often it did not stay well */
+	int64_t well_ns;     /* when it was last told of as well */
+	int64_t begun_d;     /* started: device frame that was its first */
 	int64_t retry_ns;
 	int failures;    /* in a row */
 	int64_t quit_ns; /* it ends then at the latest; 0: not ordered to */
@@ -346,6 +360,8 @@ void voices_tune(struct output *o);
 struct strip *voices_strip(const struct output *o, int64_t zone);
 /* Something sounds now or lies placed ahead. */
 bool voices_sounding(const struct output *o);
+/* Device frame from which on nothing has been mixed. */
+int64_t voices_unmixed_d(const struct output *o);
 /* Places what is due, cuts what is to be cut; rewinds the device where that has to be
  * heard before what is queued. */
 void voices_settle(struct output *o, int64_t now_ns);
@@ -446,6 +462,7 @@ struct engine {
 	int event_fd;
 	struct reader readers[READERS];
 	size_t n_readers;       /* that run */
+	struct sinc sinc;       /* constant */
 	struct output *outputs; /* those that leave too */
 	struct zone *zones;
 	struct track *tracks;

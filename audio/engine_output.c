@@ -172,6 +172,8 @@ static void open_device(struct output *o) {
 	const struct pcm *p = o->device;
 	/* Frames are counted at the device's rate; another rate counts anew. */
 	timeline_init(&o->timeline, p->rate);
+	slews_init(&o->slews);
+	drift_forget(&o->drift);
 	o->written = 0;
 	o->heard = 0;
 	o->queued = 0;
@@ -233,6 +235,20 @@ static int run_dry(struct output *o, struct error *err) {
 	return stand(o, err);
 }
 
+/* What sounds is kept in step; nothing is changed that has been mixed. */
+static void follow(struct output *o, int64_t heard, int64_t at_ns, int64_t now_ns) {
+	o->reported_ns = now_ns;
+	if (!timeline_report(&o->timeline, heard, at_ns)) {
+		return;
+	}
+	if (voices_sounding(o)) {
+		(void)drift_follow(&o->drift, &o->timeline, heard, voices_unmixed_d(o),
+				   &o->slews);
+	} else {
+		drift_forget(&o->drift);
+	}
+}
+
 static int look(struct output *o, int64_t now_ns, struct error *err) {
 	struct pcm_status st = {.state = PCM_READY};
 	int rc = pcm_status(o->device, &st, err);
@@ -258,7 +274,7 @@ static int look(struct output *o, int64_t now_ns, struct error *err) {
 		tell_well(o);
 	}
 	o->queued = st.queued;
-	(void)timeline_report(&o->timeline, heard, st.at_ns);
+	follow(o, heard, st.at_ns, now_ns);
 	atomic_store_explicit(&o->zero_ns, timeline_ns_of_frame(&o->timeline, 0),
 			      memory_order_relaxed);
 	return 0;
@@ -386,6 +402,7 @@ static int start(struct output *o, struct error *err) {
 	o->moved_ns = now_ns;
 	o->sounded_ns = now_ns;
 	timeline_forget(&o->timeline);
+	drift_forget(&o->drift);
 	return look(o, now_ns, err);
 }
 
@@ -553,6 +570,10 @@ static int64_t next_wake_ns(const struct output *o, int64_t now_ns, bool flushed
 		int64_t hungry_ns =
 			now_ns + (voices_live(o) ? HUNGRY_LIVE_NS : HUNGRY_NS);
 		fill_ns = o->hungry && hungry_ns < fill_ns ? hungry_ns : fill_ns;
+		int64_t wanted_ns = timeline_wanted_ns(&o->timeline);
+		if (wanted_ns < fill_ns - o->reported_ns) {
+			fill_ns = o->reported_ns + wanted_ns;
+		}
 		/* What lies behind now was looked at just now. */
 		by_ns = by_ns > now_ns && by_ns < fill_ns ? by_ns : fill_ns;
 	}

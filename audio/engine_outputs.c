@@ -208,10 +208,10 @@ static int send_zone_remove(const struct zone *z) {
 	return mailbox_send(&z->output->mail, &c);
 }
 
-static int move_zone(struct zone *z, struct output *o, const struct command *set,
-		     struct error *err) {
+static int move_zone(struct engine *e, struct zone *z, struct output *o,
+		     const struct command *set, struct error *err) {
 	struct command c = *set;
-	c.strip = strip_new(z->id);
+	c.strip = strip_new(z->id, &e->sinc);
 	if (c.strip == NULL || mailbox_send(&o->mail, &c) < 0) {
 		strip_free(c.strip);
 		return error_set(err, ENOMEM, "no memory for a zone");
@@ -258,7 +258,7 @@ int engine_zone_set(struct engine *e, const struct engine_zone *zone, struct err
 		return error_set(err, ENOMEM, "no memory for a zone");
 	}
 	to->id = zone->id;
-	rc = move_zone(to, o, &c, err);
+	rc = move_zone(e, to, o, &c, err);
 	if (rc < 0) {
 		free(fresh);
 		return rc;

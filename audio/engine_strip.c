@@ -6,20 +6,21 @@
  * sample on, and what makes way for it, or comes back behind it, is not, not for a
  * moment.
  *
- * A voice's frame k lies on device frame begin_d + k, always, and every step here is a
- * matter of where a frame lies. So what a device frame contains does not depend on how we
- * came there: after an xrun, a rewind or a silence the chain is run over the frames
- * before it once more (the rings still have them) and goes on from there. What the
- * limiter remembers for longer, its slow way back, is marked down block by block as the
- * frames pass, and taken from the mark. */
+ * A voice's frame k lies on content frame origin + k, always; which of it is played at a
+ * device frame (slew.h), and every step here, is a matter of where a frame lies. So what
+ * a device frame contains does not depend on how we came there: after an xrun, a rewind
+ * or a silence the chain is run over the frames before it once more (the rings still have
+ * them) and goes on from there. What the limiter remembers for longer, its slow way back,
+ * is marked down block by block as the frames pass, and taken from the mark. */
 #include "engine_internal.h"
 
 #include <math.h>
 
-struct strip *strip_new(int64_t zone) {
+struct strip *strip_new(int64_t zone, const struct sinc *sinc) {
 	struct strip *s = calloc(1, sizeof(*s));
 	if (s != NULL) {
 		s->zone = zone;
+		s->sinc = sinc;
 		glide_init(&s->gain, 1.0F);
 		glide_init(&s->urgent_gain, 1.0F);
 	}
@@ -90,7 +91,8 @@ int64_t voice_end_d(const struct voice *v, int rate) {
 	int64_t end = ring_end(&v->track->ring);
 	int64_t end_d = INT64_MAX;
 	if (end != RING_ENDLESS) {
-		end_d = v->begin_d + ring_scale_up(end, ENGINE_RATE, rate);
+		end_d = slews_device(v->slews,
+				     v->origin + ring_scale_up(end, ENGINE_RATE, rate));
 	}
 	if (v->cut_d != INT64_MAX && v->cut_d + v->cut_frames < end_d) {
 		return v->cut_d + v->cut_frames;
@@ -109,22 +111,78 @@ static bool sounds_within(const struct strip *s, const struct voice *voices, int
 	return false;
 }
 
+int64_t voice_frame_at(const struct voice *v, int64_t d) {
+	return d - v->origin + (int64_t)floor(slews_shift(v->slews, d));
+}
+
+int64_t voice_reach_d(const struct voice *v, int64_t n) {
+	return slews_device(v->slews, v->origin + n);
+}
+
+/* Device frames [d, + n) in a glide: each lies between frames of the lane. Like
+ * ring_read. */
+static int64_t read_glide(const struct strip *s, struct voice *v, int64_t d, int64_t n,
+			  float *frames, int64_t *first) {
+	float lane[ENGINE_BLOCK + 2 * SINC_TAPS];
+	double at[ENGINE_BLOCK];
+	slews_shifts(v->slews, d, n, at);
+	int64_t low = d - v->origin + (int64_t)floor(at[0]) - (SINC_HALF - 1);
+	int64_t high = d + n - 1 - v->origin + (int64_t)floor(at[n - 1]) + SINC_HALF;
+	int64_t right =
+		ring_read(&v->track->ring, v->tap, low, high - low + 1, lane, first);
+	for (int64_t i = 0; i < n; i++) {
+		double shift = floor(at[i]);
+		int64_t from = d + i - v->origin + (int64_t)shift - (SINC_HALF - 1) - low;
+		if (from + SINC_TAPS > right) {
+			return right < 0 ? right : i;
+		}
+		frames[i] = sinc_at(s->sinc, lane + from, at[i] - shift);
+	}
+	return n;
+}
+
+/* Device frames [d, + n) of a voice, as ring_read: what is not there is 0. */
+static int64_t read_voice(const struct strip *s, struct voice *v, int64_t d, int64_t n,
+			  float *frames, int64_t *first) {
+	memset(frames, 0, (size_t)n * sizeof(*frames));
+	for (int64_t done = 0; done < n;) {
+		int64_t piece = n - done;
+		enum slew_kind kind = slews_piece(v->slews, d + done, &piece);
+		int64_t right = piece;
+		if (kind == SLEW_STILL) {
+			right = ring_read(&v->track->ring, v->tap,
+					  voice_frame_at(v, d + done), piece,
+					  frames + done, first);
+		} else if (kind == SLEW_GLIDE) {
+			right = read_glide(s, v, d + done, piece, frames + done, first);
+		}
+		slews_dip(v->slews, frames + done, piece, d + done, s->rate);
+		if (right < piece) {
+			return done > 0 ? done + (right > 0 ? right : 0) : right;
+		}
+		done += piece;
+	}
+	return n;
+}
+
 /* Adds device frames [s->next_d, + ENGINE_BLOCK) of a voice. */
 static void add_voice(struct strip *s, struct voice *v, float *sum) {
-	int64_t from = s->next_d - v->begin_d;
-	int64_t skip = from < 0 ? -from : 0;
+	int64_t skip = v->begin_d > s->next_d ? v->begin_d - s->next_d : 0;
 	if (skip >= ENGINE_BLOCK || s->next_d >= voice_end_d(v, s->rate)) {
 		return;
 	}
 	float frames[ENGINE_BLOCK];
 	int64_t n = ENGINE_BLOCK - skip;
+	int64_t at = s->next_d + skip;
 	int64_t first = 0;
-	int64_t right =
-		ring_read(&v->track->ring, v->tap, from + skip, n, frames, &first);
+	int64_t right = read_voice(s, v, at, n, frames, &first);
 	/* What is run over once more was counted the first time. */
+	if (s->next_d >= s->mixed_d) {
+		int64_t missing = n - (right > 0 ? right : 0) +
+				  slews_passed_over(v->slews, at, at + n);
+		v->missing += ring_scale(missing, s->rate, ENGINE_RATE);
+	}
 	if (s->next_d >= s->mixed_d && right < n) {
-		v->missing +=
-			ring_scale(n - (right > 0 ? right : 0), s->rate, ENGINE_RATE);
 		v->starved_ns = v->starved_ns != 0 ? v->starved_ns : engine_now_ns();
 	} else if (right == n) {
 		v->starved_ns = 0;
@@ -132,10 +190,10 @@ static void add_voice(struct strip *s, struct voice *v, float *sum) {
 	if (right <= 0) {
 		return;
 	}
-	int64_t at = s->next_d + skip;
 	int64_t fade_in_d = v->fade_in_d;
-	if (first > 0 && v->begin_d + first > fade_in_d) {
-		fade_in_d = v->begin_d + first;
+	if (first > 0) {
+		int64_t first_d = voice_reach_d(v, first + SINC_HALF);
+		fade_in_d = first_d > fade_in_d ? first_d : fade_in_d;
 	}
 	if (fade_in_d != INT64_MIN) {
 		mix_fade_in(frames, (size_t)n, at, fade_in_d,

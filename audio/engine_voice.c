@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* A device that stands and is started this late before a voice needs no time to be
@@ -40,6 +41,7 @@ void voices_take(struct output *o, struct tap *tap) {
 	for (size_t i = 0; i < track->n_voices; i++) {
 		struct voice *v = &track->voices[i];
 		if (v->tap == index) {
+			v->slews = &o->slews;
 			v->next = o->voices;
 			o->voices = v;
 			tap->left++;
@@ -63,6 +65,14 @@ bool voices_sounding(const struct output *o) {
 		}
 	}
 	return false;
+}
+
+int64_t voices_unmixed_d(const struct output *o) {
+	int64_t d = o->written;
+	for (const struct strip *s = o->strips; s != NULL; s = s->next) {
+		d = s->running && s->next_d > d ? s->next_d : d;
+	}
+	return d;
 }
 
 /* A zone may have mixed a little beyond what is written, and that has to change. */
@@ -96,8 +106,8 @@ static int64_t passed_of(const struct output *o, const struct voice *v) {
 	int64_t n = v->lost_at;
 	if (v->phase == VOICE_SOUNDING && o->device != NULL) {
 		int rate = o->device->rate;
-		n = ring_scale(min64(o->heard, voice_end_d(v, rate)) - v->begin_d, rate,
-			       ENGINE_RATE);
+		int64_t d = min64(o->heard, voice_end_d(v, rate));
+		n = ring_scale(voice_frame_at(v, d), rate, ENGINE_RATE);
 	}
 	return max64(n, 0);
 }
@@ -197,8 +207,8 @@ void voices_lose(struct output *o) {
 			finish_by_itself(o, v, engine_now_ns());
 			continue;
 		}
-		v->lost_at = ring_scale(max64(o->heard - v->begin_d, 0), o->timeline.rate,
-					ENGINE_RATE);
+		v->lost_at = ring_scale(max64(voice_frame_at(v, o->heard), 0),
+					o->timeline.rate, ENGINE_RATE);
 		v->in_step = true;
 		v->phase = VOICE_WAITING;
 		voice_tape_lift(v);
@@ -306,6 +316,11 @@ static void place(struct output *o, struct voice *v, int64_t d) {
 	d = feedable(o, v, d);
 	int64_t start_ns = start_of(v);
 	v->phase = VOICE_SOUNDING;
+	/* What a slew under way still has to mend is not amiss here: where it can, this
+	 * is in time when that is over. Its first frames are not passed over for it. */
+	int64_t shift =
+		max64(slews_total(&o->slews),
+		      (int64_t)ceil(slews_shift(&o->slews, max64(d, o->written))));
 	if (v->in_step) {
 		v->begin_d = d;
 		v->fade_in_d = max64(o->written, d);
@@ -316,6 +331,7 @@ static void place(struct output *o, struct voice *v, int64_t d) {
 		v->start_ns = start_ns;
 		begin_gain(o, v, gain_line_end(&v->gain));
 	}
+	v->origin = v->begin_d + shift;
 	v->in_step = false;
 	v->lost_at = 0;
 	if (voice_end_d(v, rate) <= o->written) {
@@ -424,7 +440,8 @@ void voices_tell_slack(const struct output *o) {
 	for (const struct voice *v = o->voices; v != NULL; v = v->next) {
 		if (v->phase == VOICE_SOUNDING && v->track->live &&
 		    !v->track->taps[v->tap].lost) {
-			int64_t head = v->begin_d + ring_ready(&v->track->ring, v->tap);
+			int64_t head =
+				voice_reach_d(v, ring_ready(&v->track->ring, v->tap));
 			int64_t slack = head - ENGINE_REACH - (o->written - o->queued);
 			tell_slack(v->track, timeline_ns(slack, o->device->rate));
 		}
@@ -436,7 +453,7 @@ int64_t voices_ready(const struct output *o, int64_t n) {
 		if (v->phase != VOICE_SOUNDING) {
 			continue;
 		}
-		int64_t head = v->begin_d + ring_ready(&v->track->ring, v->tap);
+		int64_t head = voice_reach_d(v, ring_ready(&v->track->ring, v->tap));
 		if (head < voice_end_d(v, o->device->rate) &&
 		    !v->track->taps[v->tap].lost) {
 			n = min64(n, head - ENGINE_REACH - o->written);
@@ -485,9 +502,9 @@ static void report_voice(struct output *o, struct voice *v, int64_t now_ns) {
 }
 
 /* The source frame from which on a tap's ring is kept: all that a rewind or a new start
- * can ask for again. INT64_MAX: nothing is known yet. *begin_d: where its job began. */
+ * can ask for again. INT64_MAX: nothing is known yet. *placed: a voice of it, or NULL. */
 static int64_t kept_from(const struct output *o, const struct tap *tap,
-			 int64_t *begin_d) {
+			 const struct voice **placed) {
 	size_t index = (size_t)(tap - tap->track->taps);
 	int64_t kept_d = first_open(o) - ENGINE_PREROLL - ENGINE_BLOCK;
 	int64_t kept = INT64_MAX;
@@ -497,13 +514,13 @@ static int64_t kept_from(const struct output *o, const struct tap *tap,
 			continue;
 		}
 		if (v->phase == VOICE_WAITING && !v->in_step) {
-			*begin_d = o->written;
+			*placed = NULL;
 			return 0;
 		}
 		if (v->phase == VOICE_SOUNDING) {
-			int64_t from = ring_scale(kept_d - v->begin_d, o->device->rate,
-						  ENGINE_RATE);
-			*begin_d = v->begin_d;
+			int64_t from = ring_scale(voice_frame_at(v, kept_d) - SINC_HALF,
+						  o->device->rate, ENGINE_RATE);
+			*placed = v;
 			kept = min64(kept, max64(from, 0));
 		}
 	}
@@ -514,8 +531,8 @@ static int64_t kept_from(const struct output *o, const struct tap *tap,
 static void advance_tap(struct output *o, struct tap *tap) {
 	struct track *track = tap->track;
 	size_t index = (size_t)(tap - track->taps);
-	int64_t begin_d = 0;
-	int64_t kept = kept_from(o, tap, &begin_d);
+	const struct voice *placed = NULL;
+	int64_t kept = kept_from(o, tap, &placed);
 	if (kept == INT64_MAX) {
 		return;
 	}
@@ -527,8 +544,9 @@ static void advance_tap(struct output *o, struct tap *tap) {
 		return;
 	}
 	int64_t back_d = o->written + (int64_t)REJOIN_MS * o->device->rate / 1000;
-	ring_rejoin(&track->ring, index,
-		    ring_scale(back_d - begin_d, o->device->rate, ENGINE_RATE));
+	int64_t back =
+		placed != NULL ? voice_frame_at(placed, back_d) : back_d - o->written;
+	ring_rejoin(&track->ring, index, ring_scale(back, o->device->rate, ENGINE_RATE));
 	tap->lost = true;
 	for (struct voice *v = o->voices; v != NULL; v = v->next) {
 		if (v->track == track && v->tap == index) {

@@ -20,7 +20,8 @@
 
 #define SEGMENTS 256
 #define TEMPLATE 2048
-#define SINC 32 /* frames on either side */
+#define NEAR 0.5 /* frames: uphill from there it is found */
+#define SINC 32  /* frames on either side */
 
 static int64_t now_ns(void) {
 	struct timespec t;
@@ -430,8 +431,9 @@ static double find_frame(const struct heard *h, const float *wanted, size_t n) {
 	return at - (double)loud / ratio;
 }
 
-struct match rig_match(const struct heard *heard, const float *wanted, size_t n) {
-	double middle = find_frame(heard, wanted, n);
+/* The best fit that is found by going uphill from there. */
+static struct match climb(const struct heard *heard, const float *wanted, size_t n,
+			  double middle) {
 	double step = 0.5;
 	size_t every = n > 20000 ? n / 10000 : 1;
 	struct fit best = fit_at(heard, wanted, n, middle, every);
@@ -450,4 +452,22 @@ struct match rig_match(const struct heard *heard, const float *wanted, size_t n)
 	}
 	best = fit_at(heard, wanted, n, middle, 1);
 	return (struct match){.frame = middle, .snr_db = best.snr_db, .gain = best.gain};
+}
+
+struct match rig_match(const struct heard *heard, const float *wanted, size_t n) {
+	return climb(heard, wanted, n, find_frame(heard, wanted, n));
+}
+
+struct match rig_match_near(const struct heard *heard, const float *wanted, size_t n,
+			    double frame, double within) {
+	double middle = frame;
+	double most_db = -INFINITY;
+	for (double at = frame - within; at <= frame + within; at += NEAR) {
+		struct fit f = fit_at(heard, wanted, n, at, 5);
+		if (f.snr_db > most_db) {
+			most_db = f.snr_db;
+			middle = at;
+		}
+	}
+	return climb(heard, wanted, n, middle);
 }

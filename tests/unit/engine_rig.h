@@ -80,4 +80,7 @@ struct match {
 	double gain;
 };
 struct match rig_match(const struct heard *heard, const float *wanted, size_t n);
+/* The same of a place that is known within so many frames: also of what is periodic. */
+struct match rig_match_near(const struct heard *heard, const float *wanted, size_t n,
+			    double frame, double within);
 float rig_peak(const struct heard *heard, size_t from, size_t to);

@@ -178,6 +178,53 @@ static void is_heard_at_once(void **state) {
 	}
 }
 
+/* Two cards 100 ppm apart: what is made at the pace of the clock is heard at that pace,
+ * in both at once. */
+static void two_cards_stay_together(void **state) {
+	(void)state;
+	static const struct rig_card cards[] = {{1, 48000, false, "ppm 50"},
+						{1, 48000, false, "ppm -50"}};
+	static const double ppm[] = {50, -50};
+	static struct speaker s;
+	struct rig rig;
+	int64_t zones[] = {7, 8};
+	double heard_ms[2][5];
+	speaker_new(&s);
+	rig_start(&rig, cards, 2, 200);
+	rig_zone(&rig, 7, 1, 0, 0.0);
+	rig_zone(&rig, 8, 2, 0, 0.0);
+	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
+	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 2, 5));
+	rig_submit(&rig, live_job(&s, 1, zones, 2));
+	speak(&rig, &s, 10.0);
+	jitter_end(s.jitter);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rig_wait(&rig, ENGINE_JOB_ENDED, 1, zones[i], 5)->end,
+				 ENGINE_END_PLAYED);
+	}
+	engine_free(rig.engine);
+	rig.engine = NULL;
+	for (int i = 0; i < 2; i++) {
+		struct heard h = rig_heard(&rig, i + 1, 0);
+		for (int k = 0; k < 5; k++) {
+			double at = 1.0 + 2.0 * k;
+			struct delay d = delay_of(&s, &h, at);
+			double since_ms = (double)(s.since_ns - h.start_ns) / 1e6;
+			double card_ms = d.ms + at * 1e3 + since_ms;
+			heard_ms[i][k] = card_ms / (1.0 + ppm[i] * 1e-6) - since_ms;
+			assert_true(d.snr_db >= CLEAN_DB);
+		}
+		free(h.frames);
+	}
+	for (int k = 0; k < 5; k++) {
+		double apart_ms = heard_ms[0][k] - heard_ms[1][k];
+		print_message("  at %d s: %+.3f ms apart\n", 1 + 2 * k, apart_ms);
+		assert_true(fabs(apart_ms) <= 0.2);
+	}
+	rig_stop(&rig);
+	jitter_unref(s.jitter);
+}
+
 /* Taken out of one of its zones it goes on in the other, and comes back there as another
  * job, with what is said then. */
 static void comes_back(void **state) {
@@ -342,6 +389,7 @@ static void does_not_wait_for_a_disk(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_heard_at_once),
+		cmocka_unit_test(two_cards_stay_together),
 		cmocka_unit_test(comes_back),
 		cmocka_unit_test(is_a_part),
 		cmocka_unit_test(does_not_wait_for_a_disk),

@@ -27,18 +27,20 @@ struct play_case {
 	int channel;
 	int64_t ahead_ms; /* of its start; 0: now */
 	double snr_db;
+	double compare_s; /* only its beginning; 0: all */
 };
 
 static const struct play_case plays[] = {
-	{"WAV, now", {2, 48000, true, NULL}, 0, 0, 60},
-	{"WAV, in time", {2, 48000, true, NULL}, 1, 700, 60},
-	{"WAV, 44.1 kHz", {1, 44100, true, NULL}, 0, 700, 50},
-	{"card, now", {2, 48000, false, NULL}, 1, 0, 60},
-	{"card, in time", {2, 48000, false, NULL}, 0, 700, 60},
-	{"card, 44.1 kHz", {2, 44100, false, NULL}, 0, 700, 50},
-	{"card, 32 kHz", {1, 32000, false, NULL}, 0, 0, 50},
-	{"card, 8 channels", {8, 48000, false, NULL}, 5, 700, 60},
-	{"card, slow clock", {2, 48000, false, "ppm -100"}, 0, 700, 30},
+	{"WAV, now", {2, 48000, true, NULL}, 0, 0, 60, 0},
+	{"WAV, in time", {2, 48000, true, NULL}, 1, 700, 60, 0},
+	{"WAV, 44.1 kHz", {1, 44100, true, NULL}, 0, 700, 50, 0},
+	{"card, now", {2, 48000, false, NULL}, 1, 0, 60, 0},
+	{"card, in time", {2, 48000, false, NULL}, 0, 700, 60, 0},
+	{"card, 44.1 kHz", {2, 44100, false, NULL}, 0, 700, 50, 0},
+	{"card, 32 kHz", {1, 32000, false, NULL}, 0, 0, 50, 0},
+	{"card, 8 channels", {8, 48000, false, NULL}, 5, 700, 60, 0},
+	/* Then it is kept in step: test_engine_drift.c. */
+	{"card, slow clock", {2, 48000, false, "ppm -100"}, 0, 700, 50, 0.3},
 };
 
 static void check_play(const struct play_case *c) {
@@ -70,7 +72,8 @@ static void check_play(const struct play_case *c) {
 			free(h.frames);
 			continue;
 		}
-		struct match m = rig_match(&h, wanted, n);
+		size_t compared = c->compare_s > 0.0 ? (size_t)(c->compare_s * 48000) : n;
+		struct match m = rig_match(&h, wanted, compared);
 		int64_t heard_ns = h.start_ns + (int64_t)(m.frame * 1e9 / h.rate);
 		double off_ms =
 			(double)(heard_ns - (start_ns != 0 ? start_ns : before_ns)) / 1e6;

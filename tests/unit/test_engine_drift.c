@@ -1,0 +1,157 @@
+/* test_engine_drift.c - cards whose clocks are off, in real time: two of them stay
+ * together; what is told of a run is right though it glided or jumped; and on a card that
+ * is right not a frame changes. */
+#include "engine_rig.h"
+
+#include "audio/chime.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define RATE 48000
+#define PIECE 4800 /* frames of the sound, by which a moment is found */
+#define REPEATS 4
+
+static int64_t now_ns(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* When what lies at `at` in the sound was heard, in ns after wanted_ns; a card's frames
+ * are as long as its clock makes them. */
+static double late_ns(const struct heard *h, double ppm, const float *sound, size_t at,
+		      int64_t wanted_ns) {
+	double rate = h->rate * (1.0 + ppm * 1e-6);
+	double expected = (double)(wanted_ns - h->start_ns) * rate / 1e9;
+	struct match m = rig_match_near(h, sound + at, PIECE, expected, 0.002 * rate);
+	assert_true(m.snr_db > 20.0);
+	return (m.frame - expected) * 1e9 / rate;
+}
+
+struct pair_case {
+	const char *name;
+	struct rig_card cards[2];
+	double ppm[2];
+};
+
+static const struct pair_case pairs[] = {
+	{"48 kHz, 100 ppm apart",
+	 {{2, 48000, false, "ppm 50"}, {2, 48000, false, "ppm -50"}},
+	 {50, -50}},
+	{"48 and 44.1 kHz",
+	 {{1, 48000, false, "ppm -70"}, {1, 44100, false, "ppm 30"}},
+	 {-70, 30}},
+};
+
+static void check_pair(const struct pair_case *c) {
+	struct rig rig;
+	int64_t zones[] = {7, 8};
+	size_t n = 0;
+	rig_start(&rig, c->cards, 2, 200);
+	rig_zone(&rig, 7, 1, 0, 0.0);
+	rig_zone(&rig, 8, 2, 0, 0.0);
+	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
+	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 2, 5));
+	struct job *job = rig_chime(1, zones, 2, REPEATS);
+	int64_t start_ns = now_ns() + 700000000;
+	job->start_ns = start_ns;
+	rig_submit(&rig, job);
+	float *sound = rig_chime_frames(REPEATS, &n);
+	for (int i = 0; i < 2; i++) {
+		const struct engine_event *ended =
+			rig_wait(&rig, ENGINE_JOB_ENDED, 1, zones[i], 40);
+		assert_non_null(ended);
+		assert_int_equal(ended->end, ENGINE_END_PLAYED);
+		assert_in_range(ended->played_ms, n / 48 - 1, n / 48 + 1);
+	}
+	engine_free(rig.engine);
+	rig.engine = NULL;
+	struct heard h[2] = {rig_heard(&rig, 1, 0), rig_heard(&rig, 2, 0)};
+	double worst_us = 0.0;
+	double late_us = 0.0;
+	size_t length = n / REPEATS;
+	/* Where the chime is struck. */
+	for (size_t at = 0; at + length <= n; at += length) {
+		int64_t wanted_ns = start_ns + (int64_t)((double)at * 1e9 / RATE);
+		double a = late_ns(&h[0], c->ppm[0], sound, at, wanted_ns) / 1e3;
+		double b = late_ns(&h[1], c->ppm[1], sound, at, wanted_ns) / 1e3;
+		print_message("  at %.1f s: %+.0f and %+.0f us\n", (double)at / RATE, a,
+			      b);
+		worst_us = fmax(worst_us, fabs(a - b));
+		late_us = fmax(late_us, fmax(fabs(a), fabs(b)));
+	}
+	print_message("%s, %.0f s: %.0f us apart, %.0f us late at most\n", c->name,
+		      (double)n / RATE, worst_us, late_us);
+	assert_true(worst_us <= 200.0);
+	assert_true(late_us <= 1000.0);
+	free(h[0].frames);
+	free(h[1].frames);
+	free(sound);
+	rig_stop(&rig);
+}
+
+static void two_stay_together(void **state) {
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		check_pair(&pairs[i]);
+	}
+}
+
+/* The card stands for a moment, says nothing of it and goes on. What it then has late is
+ * passed over, and the rest is on time again. */
+static void jumps_after_a_stall(void **state) {
+	(void)state;
+	static const struct rig_card card = {1, 48000, false, "stall_file \"%s/stall\""};
+	struct rig rig;
+	int64_t zone = 7;
+	size_t n = 0;
+	rig_start(&rig, &card, 1, 200);
+	rig_zone(&rig, 7, 1, 0, 0.0);
+	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
+	struct job *job = rig_chime(1, &zone, 1, REPEATS);
+	int64_t start_ns = now_ns() + 700000000;
+	job->start_ns = start_ns;
+	rig_submit(&rig, job);
+	rig_run(&rig, 2.0);
+	rig_touch(&rig, "stall");
+	int64_t from_ns = now_ns();
+	rig_run(&rig, 0.4);
+	rig_remove(&rig, "stall");
+	double stall_ms = (double)(now_ns() - from_ns) / 1e6;
+	const struct engine_event *ended = rig_wait(&rig, ENGINE_JOB_ENDED, 1, 7, 40);
+	assert_non_null(ended);
+	assert_int_equal(ended->end, ENGINE_END_PLAYED);
+	float *sound = rig_chime_frames(REPEATS, &n);
+	double passed_over_ms = (double)n / 48 - (double)ended->played_ms;
+	engine_free(rig.engine);
+	rig.engine = NULL;
+	struct heard h = rig_heard(&rig, 1, 0);
+	size_t at = n / REPEATS * (REPEATS - 1);
+	int64_t wanted_ns = start_ns + (int64_t)((double)at * 1e9 / RATE);
+	double late_us = late_ns(&h, 0.0, sound, at, wanted_ns) / 1e3;
+	print_message("stood for %.1f ms: %.1f ms passed over, then late by %.0f us\n",
+		      stall_ms, passed_over_ms, late_us);
+	assert_true(fabs(late_us) <= 1000.0);
+	/* The card notices when it is asked, some 60 ms later at most. */
+	assert_true(fabs(passed_over_ms - stall_ms) <= 150.0);
+	assert_true(passed_over_ms >= 100.0);
+	free(h.frames);
+	free(sound);
+	rig_stop(&rig);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_stay_together),
+		cmocka_unit_test(jumps_after_a_stall),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
