@@ -1,8 +1,9 @@
 /* drift.h - keeps the sound of an output in step with CLOCK_MONOTONIC where the device's
  * clock is another: from what the timeline knows it decides when the output has to glide
  * (slew.h), and by how much. It does nothing before the device is off by more than its
- * reports may err: on a device that is right every frame stays what it was. Pure; one
- * output thread owns it. */
+ * reports may err: on a device that is right every frame stays what it was. How fast a
+ * clock is that was found to be off is remembered: what sounds later follows it from its
+ * first frame on. Pure; one output thread owns it. */
 #pragma once
 
 #include "slew.h"
@@ -15,13 +16,18 @@
 #define DRIFT_JUMP_NS 10000000 /* off by more: it jumps */
 
 struct drift {
-	bool set;         /* ref_ns is known */
-	bool proven;      /* the clock is off: it glides for less from then on */
-	int64_t ref_ns;   /* content frame 0 is meant for then */
-	double unsure_ns; /* ref_ns is known so well */
-	double late_ns;   /* at the last look */
+	bool set;          /* ref_ns is known */
+	bool proven;       /* the device is not where its speed would have it */
+	int64_t ref_ns;    /* content frame 0 is meant for then */
+	double unsure_ns;  /* ref_ns is known so well */
+	int64_t at_ns;     /* of the last look */
+	double late_ns;    /* what sounds was so late then */
+	double expected_ns; /* and what its speed alone would have made of ref_ns */
+	bool learnt;
+	double speed_ppm; /* learnt: the device's clock is so much slower */
 };
 
+void drift_init(struct drift *d); /* of a device of which nothing is known */
 /* Nothing sounds: what is placed next is placed in step. */
 void drift_forget(struct drift *d);
 /* The timeline has a new report, that device frame heard_d is heard at its instant. From

@@ -173,7 +173,7 @@ static void open_device(struct output *o) {
 	/* Frames are counted at the device's rate; another rate counts anew. */
 	timeline_init(&o->timeline, p->rate);
 	slews_init(&o->slews);
-	drift_forget(&o->drift);
+	drift_init(&o->drift);
 	o->written = 0;
 	o->heard = 0;
 	o->queued = 0;

@@ -110,7 +110,7 @@ static void start(struct device *x, const struct drift_case *c) {
 	*x = (struct device){.c = c};
 	timeline_init(&x->timeline, c->rate);
 	slews_init(&x->slews);
-	drift_forget(&x->drift);
+	drift_init(&x->drift);
 }
 
 static void step(struct device *x) {
@@ -201,6 +201,38 @@ static void two_stay_together(void **state) {
 	assert_true(worst <= 200.0);
 }
 
+/* What was learnt of a clock the next sound has from its first moment on: it moves less
+ * than any measurement in that time could tell. */
+static void remembers_the_speed(void **state) {
+	(void)state;
+	static const struct {
+		size_t of;
+		double moved_us;
+	} again[] = {{0, 0}, {3, 0}, {5, 50}, {8, 60}, {12, 80}, {13, 100}};
+	static struct device x;
+	for (size_t i = 0; i < sizeof(again) / sizeof(again[0]); i++) {
+		double first = NAN;
+		double moved = 0.0;
+		start(&x, &cases[again[i].of]);
+		while (x.s < 60.0) {
+			step(&x);
+		}
+		timeline_forget(&x.timeline);
+		drift_forget(&x.drift);
+		while (x.s < 120.0) {
+			step(&x);
+			if (x.drift.set) {
+				first = isnan(first) ? late_us(&x, x.s) : first;
+				moved = fmax(moved, fabs(late_us(&x, x.s) - first));
+			}
+		}
+		print_message("%s, again: moves by %.0f us, %.1f of %.1f ppm\n",
+			      x.c->name, moved, -x.drift.speed_ppm, x.c->ppm);
+		assert_true(moved <= fmax(again[i].moved_us, 1.0));
+		assert_true(fabs(x.drift.speed_ppm + x.c->ppm) <= 20.0);
+	}
+}
+
 /* The device stands for a moment and does not say so. */
 static void jumps_where_it_is_far_off(void **state) {
 	(void)state;
@@ -228,6 +260,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_in_step),
 		cmocka_unit_test(two_stay_together),
+		cmocka_unit_test(remembers_the_speed),
 		cmocka_unit_test(jumps_where_it_is_far_off),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
