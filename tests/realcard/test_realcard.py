@@ -27,11 +27,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def boot(out, scenario):
+def boot(out, scenario, timeout_s=TIMEOUT_S):
     """Runs a scenario in the machine; what it leaves is in `out`."""
     script = out / "script"
     script.write_text(f"BUILD={alsa.build_dir()}\nsource {FOLDER}/guest.sh\nsource {FOLDER}/{scenario}\n")
-    done = subprocess.run([FOLDER / "boot", out, script, str(TIMEOUT_S)], capture_output=True, text=True)
+    done = subprocess.run([FOLDER / "boot", out, script, str(timeout_s)], capture_output=True, text=True)
     log = out / "log"
     said = f"{done.stdout}{done.stderr}\n{log.read_text() if log.exists() else ''}"
     assert done.returncode == 0, f"exit {done.returncode}\n{said}"
@@ -287,3 +287,44 @@ def test_a_line_that_goes_is_a_fault_soon(line):
     gone_ms = int((out / "gone_ms").read_text())
     print(f"{gone_ms} ms from the card's going to the fault")
     assert gone_ms <= 10000
+
+
+@pytest.fixture(scope="module", name="skew")
+def skew_(tmp_path_factory):
+    """Where each second of a minute was heard on three cards, in us after where it would have been
+    by its first; a card's frames are as long as its clock makes them."""
+    out = tmp_path_factory.mktemp("skew")
+    make_clip(out, "first", 40, 6)
+    clip = make_clip(out, "clip", 60, 7)
+    boot(out, "skew.sh", 480)
+    return {card: moved_us(heard(out, card, "S32_LE")[:, 0], clip, ppm) for card, ppm in CLOCKS.items()}
+
+
+CLOCKS = {"Loopback": 50, "Loopback_1": -50, "Loopback_2": 0}
+
+
+def moved_us(x, clip, ppm):
+    rate = sound.RATE
+    (begin, _), *more = _peaks(x, clip[:rate], 0.5)
+    assert not more
+    places = []
+    for s in range(59):
+        piece = clip[s * rate : s * rate + rate // 5]
+        first = int(begin + s * rate * (1 + ppm * 1e-6)) - 400
+        window = x[first : first + len(piece) + 800]
+        frame, _ = max(_peaks(window, piece, 0.3), key=lambda peak: peak[1])
+        at = (first + frame + compare(window, piece, frame)[1]) / (rate * (1 + ppm * 1e-6))
+        places.append((at - s) * 1e6)
+    return np.array(places) - places[0]
+
+
+def test_cards_with_different_clocks_stay_together(skew):
+    apart = skew["Loopback"] - skew["Loopback_1"]
+    print("apart by us, second by second:", *np.round(apart).astype(int))
+    assert np.max(np.abs(apart)) <= 200
+
+
+def test_a_card_that_is_right_is_left_alone(skew):
+    moved = skew["Loopback_2"]
+    print("moved by us:", *np.round(moved).astype(int))
+    assert np.max(np.abs(moved)) <= 1
