@@ -60,8 +60,7 @@ bool drift_follow(struct drift *d, const struct timeline *t, int64_t heard_d,
 		  int64_t open_d, struct slews *s) {
 	double frame_ns = NS / t->rate;
 	double shift_ns = slews_shift(s, heard_d) * frame_ns;
-	if (!d->set &&
-	    (d->learnt ? t->reports < TIMELINE_FIRST : !timeline_settled(t))) {
+	if (!d->set && (d->learnt ? t->reports < TIMELINE_FIRST : !timeline_settled(t))) {
 		return false;
 	}
 	if (!d->set) {

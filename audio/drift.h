@@ -16,12 +16,12 @@
 #define DRIFT_JUMP_NS 10000000 /* off by more: it jumps */
 
 struct drift {
-	bool set;          /* ref_ns is known */
-	bool proven;       /* the device is not where its speed would have it */
-	int64_t ref_ns;    /* content frame 0 is meant for then */
-	double unsure_ns;  /* ref_ns is known so well */
-	int64_t at_ns;     /* of the last look */
-	double late_ns;    /* what sounds was so late then */
+	bool set;           /* ref_ns is known */
+	bool proven;        /* the device is not where its speed would have it */
+	int64_t ref_ns;     /* content frame 0 is meant for then */
+	double unsure_ns;   /* ref_ns is known so well */
+	int64_t at_ns;      /* of the last look */
+	double late_ns;     /* what sounds was so late then */
 	double expected_ns; /* and what its speed alone would have made of ref_ns */
 	bool learnt;
 	double speed_ppm; /* learnt: the device's clock is so much slower */

@@ -447,6 +447,10 @@ static int serve(struct output *o, int64_t now_ns, struct error *err) {
 		return stand(o, err);
 	}
 	voices_tell_slack(o);
+	/* Woken for a report alone: to write a little more is not worth it. */
+	if (!o->hungry && o->queued * 2 > depth(o)) {
+		return 0;
+	}
 	return fill(o, depth(o), err);
 }
 

@@ -3,10 +3,10 @@
  * outputs need in advance, and no more, so that what is said is heard soon. Thread: the
  * reader's. Never blocks.
  *
- * The devices play at our clock's pace (drift.h), but what they keep of their own differs.
- * Each output tells how near its device came to running dry; the least of that over two
- * seconds is held between two bounds by making a little more or less. The jitter buffer (jitter.h) takes that for a
- * sender that is as much slower or faster. */
+ * The devices play at our clock's pace (drift.h), but what they keep of their own
+ * differs. Each output tells how near its device came to running dry; the least of that
+ * over two seconds is held between two bounds by making a little more or less. The jitter
+ * buffer (jitter.h) takes that for a sender that is as much slower or faster. */
 #include "engine_internal.h"
 
 /* From made to heard: ENGINE_REACH, a round of the reader and one of the output, the

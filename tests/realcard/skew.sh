@@ -8,12 +8,16 @@ set_clock() {
 		amixer -q -c "$1" cset "iface=PCM,name='PCM Rate Shift 100000',device=$device" "$2"
 	done
 }
-# whole RUN: all that it has was heard, in every zone.
-whole() {
-	local ms
-	for ms in $(api GET "/runs/$1" | grep -o '"played_ms": *[0-9]*' | tr -dc '0-9\n'); do
-		((ms >= 59980)) || return 1
+# play_whole CLIP MS: until all of it was heard in every zone.
+play_whole() {
+	local ms run
+	for _ in 1 2 3; do
+		run=$(push "$1" "$fast,$slow,$right")
+		wait_for 120 "end of run $run" run_over "$run"
+		ms=$(api GET "/runs/$run" | grep -o '"played_ms": *[0-9]*' | tr -dc '0-9\n' | sort -n | head -1)
+		((ms < $2 - 20)) || return 0
 	done
+	fail "the machine stood still in each of three runs"
 }
 set_clock Loopback 99995
 set_clock Loopback_1 100005
@@ -24,18 +28,11 @@ fast=$(add_zone fast hw:CARD=Loopback,DEV=0 48000 0)
 slow=$(add_zone slow hw:CARD=Loopback_1,DEV=0 48000 0)
 right=$(add_zone right hw:CARD=Loopback_2,DEV=0 48000 0)
 wait_for 20 "zones ready" zone_is "$right" idle
-run=$(push "$first" "$fast,$slow,$right")
-wait_for 90 "end of run $run" run_over "$run"
-for _ in 1 2 3; do
-	listen Loopback S32_LE 48000
-	listen Loopback_1 S32_LE 48000
-	listen Loopback_2 S32_LE 48000
-	run=$(push "$clip" "$fast,$slow,$right")
-	wait_for 120 "end of run $run" run_over "$run"
-	sleep 1
-	listen_stop
-	listeners=()
-	whole "$run" && break
+play_whole "$first" 40000
+for card in Loopback Loopback_1 Loopback_2; do
+	listen $card S32_LE 48000
 done
-api GET "/runs/$run" >/out/run.json
+play_whole "$clip" 60000
+sleep 1
 box_stop
+listen_stop
