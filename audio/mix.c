@@ -1,6 +1,7 @@
 /* mix.c - see mix.h. */
 #include "mix.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -201,7 +202,9 @@ static float next_gain(struct limiter *l, float peak) {
 	} else if (l->hold > 0) {
 		l->hold--;
 	} else if (l->envelope < 1.0F) {
-		l->envelope += (1.0F - l->envelope) * l->release;
+		/* At last the share is less than a float can tell. */
+		float up = (1.0F - l->envelope) * l->release;
+		l->envelope += larger(up, FLT_EPSILON / 2);
 		l->envelope = l->envelope > 0.99999F ? 1.0F : l->envelope;
 	}
 	int32_t q =

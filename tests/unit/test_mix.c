@@ -362,8 +362,29 @@ static void silence_stays_silence(void **state) {
 	}
 }
 
+/* Some seconds after what was too loud nothing is left of it, to the bit. */
+static void limiter_leaves_nothing_behind(void **state) {
+	(void)state;
+	static float in[48000 * 4];
+	static float out[48000 * 4];
+	struct limiter l;
+	for (size_t i = 0; i < 48000 * 4; i++) {
+		in[i] = (i < 4800 ? 1.5F : 0.3F) * sinf(0.02F * (float)i);
+		out[i] = in[i];
+	}
+	limiter_init(&l, 48000);
+	for (size_t i = 0; i < 48000 * 4; i += LIMITER_BLOCK) {
+		limiter_process(&l, out + i, LIMITER_BLOCK);
+	}
+	assert_true(fabsf(out[4000]) < 1.0F);
+	for (size_t i = 48000 * 3; i < 48000 * 4; i++) {
+		assert_true(out[i] == in[i - LIMITER_DELAY]);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(limiter_leaves_nothing_behind),
 		cmocka_unit_test(db_and_gain_agree),
 		cmocka_unit_test(glide_goes_straight_and_stops),
 		cmocka_unit_test(fades_meet_in_the_middle),
