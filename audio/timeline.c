@@ -6,6 +6,7 @@
  * of their lower hull. How far they lie above it says how well it is known. */
 #include "timeline.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,7 @@ static double hull_slope(const struct point *p, size_t n) {
 }
 
 static void judge(struct timeline *t, const struct point *p, double low) {
+	assert(t->n > 0);
 	double above = 0.0;
 	double later = 0.0;
 	double reports = 0.0;
