@@ -9,7 +9,11 @@
 
 struct plan_entry {
 	int64_t id;
-	struct rule *rule;
+	struct rule *rule;     /* NULL: one occurrence, at another time */
+	int64_t occurrence_us; /* which, and when */
+	int64_t to_us;
+	struct plan_entry *moves; /* of a schedule: those of it that were moved */
+	struct plan_entry *next_move;
 	int64_t since_us; /* dues at or before are not wanted */
 	int64_t from_us;
 	int64_t until_us;
@@ -28,11 +32,17 @@ struct planner {
 	size_t size;
 	void *by_id; /* tsearch(3) */
 	size_t count;
+	size_t n_moves;
 };
 
 static void plan_entry_free(struct plan_entry *e) {
 	if (e == NULL) {
 		return;
+	}
+	while (e->moves != NULL) {
+		struct plan_entry *move = e->moves;
+		e->moves = move->next_move;
+		free(move);
 	}
 	rule_free(e->rule);
 	free(e);
@@ -132,6 +142,17 @@ static int64_t later(int64_t a, int64_t b) {
 	return a > b ? a : b;
 }
 
+/* The first due of it after after_us. */
+static bool next_due(const struct planner *p, const struct plan_entry *e,
+		     int64_t after_us, int64_t *ret_us) {
+	if (e->rule == NULL) {
+		*ret_us = e->to_us;
+		return e->to_us > after_us;
+	}
+	return rule_next(e->rule, p->tz, p->calendar, after_us, ret_us) > 0 &&
+	       (e->until_us == TIME_NONE || *ret_us < e->until_us);
+}
+
 /* Puts the entry where its next due belongs, or out of the heap. */
 static void plan(struct planner *p, struct plan_entry *e) {
 	heap_remove(p, e);
@@ -142,8 +163,7 @@ static void plan(struct planner *p, struct plan_entry *e) {
 		after_us = later(after_us, e->from_us - 1);
 	}
 	int64_t due_us = 0;
-	if (rule_next(e->rule, p->tz, p->calendar, after_us, &due_us) > 0 &&
-	    (e->until_us == TIME_NONE || due_us < e->until_us)) {
+	if (next_due(p, e, after_us, &due_us)) {
 		e->due_us = due_us;
 		heap_add(p, e);
 	}
@@ -183,7 +203,7 @@ static struct plan_entry *plan_entry_of(struct planner *p, int64_t id,
 		return e;
 	}
 	e = calloc(1, sizeof(*e));
-	if (e == NULL || heap_reserve(p, p->count + 1) < 0) {
+	if (e == NULL || heap_reserve(p, p->count + p->n_moves + 1) < 0) {
 		free(e);
 		error_set(err, ENOMEM, "no memory for schedule %lld", (long long)id);
 		return NULL;
@@ -198,6 +218,51 @@ static struct plan_entry *plan_entry_of(struct planner *p, int64_t id,
 	}
 	p->count++;
 	return e;
+}
+
+static void drop_moves(struct planner *p, struct plan_entry *e) {
+	while (e->moves != NULL) {
+		struct plan_entry *move = e->moves;
+		heap_remove(p, move);
+		e->moves = move->next_move;
+		p->n_moves--;
+		free(move);
+	}
+}
+
+static int put_moves(struct planner *p, struct plan_entry *e, const struct schedule *s,
+		     struct error *err) {
+	drop_moves(p, e);
+	for (size_t i = 0; i < s->n_overrides; i++) {
+		if (s->overrides[i].to_us == TIME_NONE) {
+			continue;
+		}
+		struct plan_entry *move = calloc(1, sizeof(*move));
+		if (move == NULL || heap_reserve(p, p->count + p->n_moves + 1) < 0) {
+			free(move);
+			return error_set(err, ENOMEM, "no memory for schedule %lld",
+					 (long long)e->id);
+		}
+		*move = (struct plan_entry){.id = e->id,
+					    .occurrence_us = s->overrides[i].due_us,
+					    .to_us = s->overrides[i].to_us,
+					    .next_move = e->moves,
+					    .since_us = e->since_us,
+					    .from_us = TIME_NONE,
+					    .until_us = TIME_NONE,
+					    .given_us = TIME_NONE,
+					    .place = NOT_IN_HEAP};
+		e->moves = move;
+		p->n_moves++;
+		plan(p, move);
+	}
+	return 0;
+}
+
+int planner_put_overrides(struct planner *p, const struct schedule *schedule,
+			  struct error *err) {
+	struct plan_entry *e = find(p, schedule->id);
+	return e != NULL ? put_moves(p, e, schedule, err) : 0;
 }
 
 int planner_put(struct planner *p, const struct schedule *schedule, int64_t since_us,
@@ -221,7 +286,7 @@ int planner_put(struct planner *p, const struct schedule *schedule, int64_t sinc
 	e->from_us = schedule->from_us;
 	e->until_us = schedule->until_us;
 	plan(p, e);
-	return 0;
+	return put_moves(p, e, schedule, err);
 }
 
 void planner_remove(struct planner *p, int64_t schedule) {
@@ -230,16 +295,24 @@ void planner_remove(struct planner *p, int64_t schedule) {
 		return;
 	}
 	heap_remove(p, e);
+	drop_moves(p, e);
 	tdelete(e, &p->by_id, compare_ids);
 	plan_entry_free(e);
 	p->count--;
+}
+
+static struct planned planned_of(const struct plan_entry *e) {
+	return (struct planned){.schedule = e->id,
+				.due_us = e->due_us,
+				.occurrence_us =
+					e->rule != NULL ? e->due_us : e->occurrence_us};
 }
 
 int planner_peek(const struct planner *p, struct planned *ret) {
 	if (p->n == 0) {
 		return 0;
 	}
-	*ret = (struct planned){.schedule = p->heap[0]->id, .due_us = p->heap[0]->due_us};
+	*ret = planned_of(p->heap[0]);
 	return 1;
 }
 
@@ -248,7 +321,7 @@ int planner_take(struct planner *p, int64_t until_us, struct planned *ret) {
 		return 0;
 	}
 	struct plan_entry *e = p->heap[0];
-	*ret = (struct planned){.schedule = e->id, .due_us = e->due_us};
+	*ret = planned_of(e);
 	p->mark_us = later(p->mark_us, e->due_us);
 	e->given_us = e->due_us;
 	plan(p, e);
@@ -269,16 +342,23 @@ struct fresh {
 	int64_t now_us;
 };
 
+static void plan_afresh(struct plan_entry *e, const struct fresh *fresh) {
+	e->given_us = TIME_NONE;
+	/* Saved under a clock that ran ahead: it must not wait for that time. */
+	e->since_us = e->since_us < fresh->now_us ? e->since_us : fresh->now_us;
+	plan(fresh->p, e);
+}
+
 static void plan_anew(const void *node, VISIT which, void *arg) {
 	const struct fresh *fresh = arg;
 	if (which == preorder || which == endorder) {
 		return;
 	}
 	struct plan_entry *e = *(struct plan_entry *const *)node;
-	e->given_us = TIME_NONE;
-	/* Saved under a clock that ran ahead: it must not wait for that time. */
-	e->since_us = e->since_us < fresh->now_us ? e->since_us : fresh->now_us;
-	plan(fresh->p, e);
+	plan_afresh(e, fresh);
+	for (struct plan_entry *move = e->moves; move != NULL; move = move->next_move) {
+		plan_afresh(move, fresh);
+	}
 }
 
 void planner_reset(struct planner *p, const struct tz *tz, int64_t mark_us,

@@ -15,6 +15,7 @@ struct planner;
 struct planned {
 	int64_t schedule;
 	int64_t due_us;
+	int64_t occurrence_us; /* due then by the rule; due_us but where it was moved */
 };
 
 /* tz is borrowed. mark_us: dues at or before it are never given out. */
@@ -27,9 +28,15 @@ DEFINE_AUTO(struct planner *, planner_free)
  * that a new schedule is not found late for yesterday; TIME_NONE where it stood before)
  * and after the mark of planner_new or the last reset count. None that was given out
  * comes again, unless the schedule was taken out in between: its run's claim is refused
- * then. A disabled one is taken out. -EINVAL: its rule. */
+ * then. A disabled one is taken out. -EINVAL: its rule.
+ *
+ * An occurrence that was moved is given out twice, at its own time and at the other one,
+ * whether its override holds or not: who takes it looks. */
 int planner_put(struct planner *p, const struct schedule *schedule, int64_t since_us,
 		struct error *err);
+/* Its overrides have changed, and nothing else. */
+int planner_put_overrides(struct planner *p, const struct schedule *schedule,
+			  struct error *err);
 void planner_remove(struct planner *p, int64_t schedule);
 
 /* The earliest due of all. Returns 1, or 0 where nothing will ever be due. Does not take

@@ -114,9 +114,27 @@ int store_schedule_delete(struct store *s, int64_t id,
 			  struct error *err); /* its runs stay */
 void schedule_list_free(struct schedule *items, size_t n);
 
+/* Sets what one occurrence does just this once: a new one, or in place of the one that
+ * its schedule has for that due_us. Sets id. Returns 1 where something was written, 0
+ * where it says what is there. -ENOENT: the schedule. It goes when that is deleted. */
+int store_override_put(struct store *s, struct override *override, struct error *err);
+int store_override_get(struct store *s, int64_t id, struct override *ret,
+		       struct error *err);
+/* Of one schedule (0: of all), by id. */
+int store_override_list(struct store *s, int64_t schedule, struct store_page page,
+			struct override **ret, size_t *n, struct error *err);
+/* Whether its own time came and left it to to_us. */
+int store_override_pass(struct store *s, int64_t id, bool passed, struct error *err);
+int store_override_delete(struct store *s, int64_t id, struct error *err);
+/* Deletes up to `limit` that have nothing to do after an instant; how many. */
+int store_override_prune(struct store *s, int64_t before_us, int limit,
+			 struct error *err);
+void override_list_free(struct override *items, size_t n);
+
 /* Writes a run with all its zones in one transaction and sets id, created_us is the
  * caller's. Zones may come with any outcome (skipped and missed ones are final at once).
- * -EEXIST where (schedule, due_us) was claimed before: it must not sound again. */
+ * -EEXIST where its schedule's occurrence (moved_from_us, else due_us) was claimed
+ * before: it must not sound again. */
 int store_run_claim(struct store *s, struct run *run, struct error *err);
 /* Marks a zone as playing. */
 int store_run_start(struct store *s, int64_t run, int64_t zone, int64_t started_us,
@@ -130,6 +148,10 @@ int store_run_turn(struct store *s, int64_t run, int64_t zone, enum outcome outc
 int store_run_finish(struct store *s, int64_t run, int64_t zone, enum outcome outcome,
 		     const char *reason, int64_t played_ms, struct error *err);
 int store_run_get(struct store *s, int64_t id, struct run *ret, struct error *err);
+/* The run that was made of the occurrence of a schedule that is due then by its rule; 0
+ * where there is none. */
+int store_run_of(struct store *s, int64_t schedule, int64_t due_us, int64_t *ret_id,
+		 struct error *err);
 
 struct run_filter {
 	int64_t from_us;  /* due at or after, TIME_NONE */

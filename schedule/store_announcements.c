@@ -213,6 +213,26 @@ static int delete_announcement(struct store *s, int64_t id, struct error *err) {
 				 "announcement, first",
 				 user);
 	}
+	rc = rc < 0 ? rc
+		    : store_user_of(
+			      s,
+			      "SELECT format('announcement ''%!.60s'' stands in for "
+			      "another, just once, in schedule %d (%!.60s)',"
+			      " a.title, p.id, p.rule)"
+			      " FROM announcement a JOIN schedule_override o"
+			      " ON o.announcement = a.id"
+			      " JOIN schedule p ON p.id = o.schedule"
+			      " WHERE a.id = ? AND max(o.due_us,"
+			      " coalesce(o.to_us, o.due_us)) > coalesce((SELECT"
+			      " value FROM fact WHERE name = 'newest'), 0)"
+			      " ORDER BY p.id LIMIT 1",
+			      id, user, err);
+	if (rc > 0) {
+		return error_set(err, EBUSY,
+				 "%s; delete that override (GET /schedules/ID/overrides "
+				 "shows it) first",
+				 user);
+	}
 	return rc < 0 ? rc
 		      : store_delete_row(s, "DELETE FROM announcement WHERE id = ?",
 					 "announcement", id, err);

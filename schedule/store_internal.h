@@ -152,6 +152,12 @@ int query_page(struct store *s, const char *sql, struct store_page page,
 	       const struct row_type *type, void **ret, size_t *n, struct error *err);
 void rows_free(const struct row_type *type, void *items, size_t n);
 
+/* ---- store_overrides.c ---- */
+
+/* Fills the overrides of n schedules, ascending by id. */
+int store_overrides_load(struct store *s, struct schedule *items, size_t n,
+			 struct error *err);
+
 /* ---- store_check.c: -EINVAL names the field and says what to write ---- */
 
 /* min, max: characters; lines: whether it may have several. NULL counts as empty. */

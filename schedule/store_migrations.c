@@ -310,10 +310,34 @@ static const char version_7[] =
 	"	UNIQUE (name, year)"
 	") STRICT;";
 
+/* Just this once. passed: its own time came and left it to to_us. A run that was moved
+ * sounds at due_us, and is claimed by the time that its rule gave it. */
+static const char version_8[] =
+	"CREATE TABLE schedule_override ("
+	"	id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	schedule INTEGER NOT NULL REFERENCES schedule (id) ON DELETE CASCADE,"
+	"	due_us INTEGER NOT NULL,"
+	"	action TEXT NOT NULL,"
+	"	to_us INTEGER,"
+	"	announcement INTEGER REFERENCES announcement (id) ON DELETE SET NULL,"
+	"	passed INTEGER NOT NULL CHECK (passed IN (0, 1)),"
+	"	created_us INTEGER NOT NULL,"
+	"	author TEXT,"
+	"	UNIQUE (schedule, due_us)"
+	") STRICT;"
+	"CREATE INDEX schedule_override_announcement"
+	"	ON schedule_override (announcement) WHERE announcement IS NOT NULL;"
+
+	"ALTER TABLE run ADD COLUMN moved_from_us INTEGER;"
+	"DROP INDEX run_claim;"
+	"CREATE UNIQUE INDEX run_claim"
+	"	ON run (schedule, coalesce(moved_from_us, due_us))"
+	"	WHERE schedule IS NOT NULL;";
+
 const char *const *store_migrations(void) {
 	static const char *const all[] = {
-		version_1, version_2, version_3, version_4,
-		version_5, version_6, version_7, NULL,
+		version_1, version_2, version_3, version_4, version_5,
+		version_6, version_7, version_8, NULL,
 	};
 	return all;
 }

@@ -7,7 +7,7 @@
 #define COLUMNS                                                                          \
 	"SELECT r.id, r.source, r.schedule, r.announcement, r.title, r.repeat,"          \
 	" r.gap_ms, r.resume, r.class, r.due_us, r.created_us, r.expires_us, r.author,"  \
-	" r.state, r.alert, r.severity, r.level"
+	" r.state, r.moved_from_us, r.alert, r.severity, r.level"
 
 /* The columns of an alert's run; those of others are NULL. */
 static void load_alert(struct query *q, struct run *run) {
@@ -34,6 +34,7 @@ static int load(struct query *q, void *ret, struct error *err) {
 	run->expires_us = query_time(q);
 	run->author = query_text(q);
 	query_name(q, outcome_parse, &run->state);
+	run->moved_from_us = query_int(q);
 	load_alert(q, run);
 	int rc = query_fault(q, err);
 	if (rc < 0) {
@@ -227,6 +228,21 @@ void run_list_free(struct run *items, size_t n) {
 	rows_free(&runs, items, n);
 }
 
+int store_run_of(struct store *s, int64_t schedule, int64_t due_us, int64_t *ret_id,
+		 struct error *err) {
+	AUTO(query_done)
+	struct query q = query_new(s, "SELECT id FROM run WHERE schedule = ?"
+				      " AND coalesce(moved_from_us, due_us) = ?");
+	query_bind_int(&q, schedule);
+	query_bind_int(&q, due_us);
+	int rc = query_row(&q, err);
+	if (rc < 0) {
+		return rc;
+	}
+	*ret_id = rc > 0 ? query_int(&q) : 0;
+	return 0;
+}
+
 int store_run_open(struct store *s, struct run **ret, size_t *n, struct error *err) {
 	AUTO(query_done)
 	struct query q =
@@ -270,12 +286,12 @@ static int check_run(const struct run *run, struct error *err) {
 static int write_run(struct store *s, const struct run *run, int64_t *id,
 		     struct error *err) {
 	AUTO(query_done)
-	struct query q =
-		query_new(s, "INSERT INTO run (source, schedule, announcement, title,"
-			     " repeat, gap_ms, resume, class, due_us, created_us,"
-			     " expires_us, author, state, alert, severity, level)"
-			     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-			     " ON CONFLICT DO NOTHING");
+	struct query q = query_new(
+		s, "INSERT INTO run (source, schedule, announcement, title,"
+		   " repeat, gap_ms, resume, class, due_us, created_us,"
+		   " expires_us, author, state, moved_from_us, alert, severity,"
+		   " level) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		   " ON CONFLICT DO NOTHING");
 	query_bind_text(&q, run->source);
 	query_bind_ref(&q, run->schedule);
 	query_bind_ref(&q, run->announcement);
@@ -289,6 +305,7 @@ static int write_run(struct store *s, const struct run *run, int64_t *id,
 	query_bind_time(&q, run->expires_us);
 	query_bind_text(&q, run->author);
 	query_bind_text(&q, outcome_name(run_state(run->zones, run->n_zones)));
+	query_bind_ref(&q, run->moved_from_us);
 	bool alert = run->alert != 0;
 	query_bind_ref(&q, run->alert);
 	query_bind_text(&q, alert ? severity_name(run->severity) : NULL);

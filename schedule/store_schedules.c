@@ -84,7 +84,10 @@ static int load_targets(struct store *s, void *items, size_t n, struct error *er
 		return 0;
 	}
 	int rc = load_zones(s, items, n, err);
-	return rc < 0 ? rc : load_areas(s, items, n, err);
+	if (rc == 0) {
+		rc = load_areas(s, items, n, err);
+	}
+	return rc < 0 ? rc : store_overrides_load(s, items, n, err);
 }
 
 static const struct row_type schedules = {sizeof(struct schedule), load, done,

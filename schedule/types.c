@@ -15,6 +15,7 @@ static const char *const outcome_names[] = {"planned", "playing", "paused",
 					    "missed",  "skipped", "cancelled"};
 static const char *const resume_names[] = {"resume", "restart", "drop"};
 static const char *const conflict_names[] = {"wait", "skip"};
+static const char *const override_action_names[] = {"skip", "move", "replace"};
 static const char *const part_kind_names[] = {"chime",   "clip", "text",
 					      "silence", "line", "stream"};
 static const char *const severity_names[] = {"minor", "moderate", "severe", "extreme"};
@@ -51,6 +52,7 @@ DEFINE_NAMES(run_class, enum run_class)
 DEFINE_NAMES(outcome, enum outcome)
 DEFINE_NAMES(resume, enum resume)
 DEFINE_NAMES(conflict, enum conflict)
+DEFINE_NAMES(override_action, enum override_action)
 DEFINE_NAMES(part_kind, enum part_kind)
 DEFINE_NAMES(severity, enum severity)
 DEFINE_NAMES(alert_level, enum alert_level)
@@ -223,7 +225,16 @@ void announcement_done(struct announcement *announcement) {
 	*announcement = (struct announcement){0};
 }
 
+void override_done(struct override *override) {
+	free(override->author);
+	*override = (struct override){0};
+}
+
 void schedule_done(struct schedule *schedule) {
+	for (size_t i = 0; i < schedule->n_overrides; i++) {
+		override_done(&schedule->overrides[i]);
+	}
+	free(schedule->overrides);
 	ids_done(&schedule->zones);
 	texts_done(&schedule->areas);
 	free(schedule->rule);

@@ -51,6 +51,9 @@ enum resume { RESUME_RESUME, RESUME_RESTART, RESUME_DROP };
 /* What a schedule does where its zone is taken by its equal. */
 enum conflict { CONFLICT_WAIT, CONFLICT_SKIP };
 
+/* What becomes of one occurrence of a schedule, just this once. */
+enum override_action { OVERRIDE_SKIP, OVERRIDE_MOVE, OVERRIDE_REPLACE };
+
 /* A line is what comes in at an ALSA capture, a stream what comes from an address. */
 enum part_kind {
 	PART_CHIME,
@@ -93,6 +96,8 @@ const char *resume_name(enum resume value);
 int resume_parse(const char *name, enum resume *ret);
 const char *conflict_name(enum conflict value);
 int conflict_parse(const char *name, enum conflict *ret);
+const char *override_action_name(enum override_action value);
+int override_action_parse(const char *name, enum override_action *ret);
 const char *part_kind_name(enum part_kind value);
 int part_kind_parse(const char *name, enum part_kind *ret);
 const char *severity_name(enum severity value);
@@ -219,6 +224,22 @@ struct announcement {
 void announcement_done(struct announcement *announcement);
 DEFINE_AUTO_DONE(struct announcement, announcement_done)
 
+/* Just this once: what one occurrence of a schedule does instead. */
+struct override {
+	int64_t id;
+	int64_t schedule;
+	int64_t due_us; /* which occurrence: when it is due by the rule */
+	enum override_action action;
+	int64_t to_us;        /* sounds then instead; TIME_NONE: at its own time */
+	int64_t announcement; /* says this instead; 0: what its schedule says */
+	bool passed; /* its own time came and left it to to_us; the store's, not written
+		      */
+	int64_t created_us;
+	char *author;
+};
+void override_done(struct override *override);
+DEFINE_AUTO_DONE(struct override, override_done)
+
 struct schedule {
 	int64_t id;
 	int64_t announcement;
@@ -234,6 +255,8 @@ struct schedule {
 	int64_t created_us;
 	int64_t changed_us;
 	char *author;
+	struct override *overrides; /* by due_us; the store's, not written with it */
+	size_t n_overrides;
 };
 void schedule_done(struct schedule *schedule);
 DEFINE_AUTO_DONE(struct schedule, schedule_done)
@@ -263,6 +286,7 @@ struct run {
 	enum resume resume;
 	enum run_class class;
 	int64_t due_us;
+	int64_t moved_from_us; /* when it was due by its rule, and moved; 0: it was not */
 	int64_t created_us;
 	int64_t expires_us; /* TIME_NONE: never */
 	char *author;

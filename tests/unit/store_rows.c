@@ -145,6 +145,20 @@ int add_schedule(struct store *s, int64_t announcement, int64_t zone, int64_t *i
 	return rc;
 }
 
+int put_override(struct store *s, int64_t schedule, int64_t due_us, int64_t announcement,
+		 struct error *err) {
+	AUTO(override_done)
+	struct override o = {.schedule = schedule,
+			     .due_us = due_us,
+			     .action = OVERRIDE_MOVE,
+			     .to_us = due_us - MINUTE_US / 2,
+			     .announcement = announcement,
+			     .created_us = NOON_US,
+			     .author = text("clerk")};
+	int rc = store_override_put(s, &o, err);
+	return rc < 0 ? rc : 0;
+}
+
 int add_alert(struct store *s, int number, int64_t zone, int64_t *id, struct error *err) {
 	AUTO(alert_done)
 	struct alert a = {.headline = text("洪水"),

@@ -62,6 +62,9 @@ int add_announcement(struct store *s, int number, int64_t *id, struct error *err
 int add_schedule(struct store *s, int64_t announcement, int64_t zone, int64_t *id,
 		 struct error *err);
 /* An alert in one zone and one area, with the clip, or a text where number is 0. */
+/* Moves one occurrence half a minute ahead; announcement 0: its own. */
+int put_override(struct store *s, int64_t schedule, int64_t due_us, int64_t announcement,
+		 struct error *err);
 int add_alert(struct store *s, int number, int64_t zone, int64_t *id, struct error *err);
 /* What a run sent to a zone: 1500 ms, 6000 bytes. */
 int add_recording(struct store *s, int64_t run, int64_t zone, int64_t started_us,

@@ -196,6 +196,39 @@ static int step_source(struct store *s, struct error *err) {
 	return store_source_put(s, source, clip_id(1), err);
 }
 
+/* One more, and one that is gone. */
+static int step_override(struct store *s, struct error *err) {
+	int rc = store_begin(s, err);
+	if (rc < 0) {
+		return rc;
+	}
+	rc = put_override(s, 1, NOON_US + 4 * MINUTE_US, 0, err);
+	if (rc >= 0) {
+		rc = store_override_delete(s, 1, err);
+	}
+	if (rc < 0) {
+		store_rollback(s);
+		return rc;
+	}
+	return store_commit(s, err);
+}
+
+/* What one occurrence does just this once, step by step. */
+static int step_once(struct store *s, int i, struct error *err) {
+	switch (i) {
+	case 0:
+		return put_override(s, 1, NOON_US + 3 * MINUTE_US, 0, err);
+	case 1:
+		return put_override(s, 1, NOON_US + 3 * MINUTE_US, 1, err);
+	case 2:
+		return store_override_pass(s, 1, true, err);
+	case 3:
+		return step_override(s, err);
+	default:
+		return store_schedule_delete(s, 1, err);
+	}
+}
+
 static int late_step(struct store *s, int i, struct error *err) {
 	switch (i) {
 	case 19:
@@ -213,7 +246,11 @@ static int late_step(struct store *s, int i, struct error *err) {
 	case 25:
 		return store_holidays_delete(s, "cn", 2025, err);
 	case 26:
-		return store_schedule_delete(s, 1, err);
+	case 27:
+	case 28:
+	case 29:
+	case 30:
+		return step_once(s, i - 26, err);
 	default:
 		return store_answer_sweep(s, NOON_US + 2 * MINUTE_US, err);
 	}
@@ -318,6 +355,23 @@ static int read_alerts(struct store *s, struct error *err) {
 	return rc;
 }
 
+static int read_overrides(struct store *s, struct error *err) {
+	struct override *items = NULL;
+	size_t n = 0;
+	int64_t id = 0;
+	int rc = store_override_list(s, 0, (struct store_page){0, 1000}, &items, &n, err);
+	if (rc == 0) {
+		override_list_free(items, n);
+		rc = store_override_list(s, 1, (struct store_page){0, 1000}, &items, &n,
+					 err);
+	}
+	if (rc == 0) {
+		override_list_free(items, n);
+		rc = store_run_of(s, 1, NOON_US + MINUTE_US, &id, err);
+	}
+	return rc;
+}
+
 static int read_facts(struct store *s, struct error *err) {
 	char source[CLIP_ID_SIZE];
 	char clip[CLIP_ID_SIZE];
@@ -361,6 +415,9 @@ int store_read_all(struct store *s, struct error *err) {
 	}
 	if (rc == 0) {
 		rc = read_recordings(s, err);
+	}
+	if (rc == 0) {
+		rc = read_overrides(s, err);
 	}
 	return rc < 0 ? rc : read_facts(s, err);
 }

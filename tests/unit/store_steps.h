@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 
-#define STORE_STEPS 28
+#define STORE_STEPS 32
 
 /* Makes step i (0 to STORE_STEPS - 1) behind all those before it. 0 or what the store
  * answered. A step that was refused may be made again. */
