@@ -255,6 +255,7 @@ static int plan_schedules(struct director *d, struct error *err) {
 		for (size_t i = 0; i < n; i++) {
 			struct error bad = {0};
 			page.after = schedules[i].id;
+			director_skip_moved(d, &schedules[i]);
 			rc = planner_put(d->planner, &schedules[i],
 					 earlier(schedules[i].changed_us, saved_us),
 					 &bad);
@@ -415,6 +416,7 @@ void director_schedule_changed(struct director *d, int64_t id) {
 		if (!schedule.enabled) {
 			cancel_of_schedule(d, id, "its schedule was switched off");
 		}
+		director_tell_void(d, &schedule);
 	}
 	if (rc < 0 && rc != -ENOENT) {
 		log_err("schedule %lld could not be planned: %s", (long long)id,
@@ -428,6 +430,21 @@ void director_calendar_changed(struct director *d) {
 	/* Under a clock that cannot be believed: the plan is made anew when it can be. */
 	if (trusted_now(d)) {
 		planner_replan(d->planner, director_now(d));
+	}
+	director_wake_soon(d);
+}
+
+void director_overrides_changed(struct director *d, int64_t schedule) {
+	struct error err = {0};
+	AUTO(schedule_done) struct schedule s = {0};
+	int rc = store_schedule_get(d->config.store, schedule, &s, &err);
+	if (rc >= 0) {
+		director_skip_moved(d, &s);
+		rc = planner_put_overrides(d->planner, &s, &err);
+	}
+	if (rc < 0 && rc != -ENOENT) {
+		log_err("what schedule %lld does just once could not be planned: %s",
+			(long long)schedule, err.text);
 	}
 	director_wake_soon(d);
 }

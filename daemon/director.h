@@ -139,6 +139,8 @@ int director_stop_zones(struct director *d, const struct ids *zones, const char 
 void director_output_changed(struct director *d, int64_t id);
 void director_zone_changed(struct director *d, int64_t id);
 void director_schedule_changed(struct director *d, int64_t id);
+/* One of its overrides was put or deleted. */
+void director_overrides_changed(struct director *d, int64_t schedule);
 void director_announcement_changed(struct director *d, int64_t id);
 
 /* The clock jumped, or its trust changed. */

@@ -1,13 +1,13 @@
 /* director_internal.h - what the director's files share: the runs that are alive and the
  * zones they want. director.c: life, timer, planner; director_runs.c: a run from claim to
- * last outcome; director_record.c: the record of it; director_judge.c: who may sound in a
- * zone; director_pause.c: what is interrupted or ducked, comes back, and how that is
- * told; director_alert.c: what an emergency may that others may not; director_call.c:
- * live calls; director_zones.c: the zones and outputs as they are set up;
- * director_rejoin.c: cards that are lost in the middle of a run;
- * director_amplifier.c: when their amplifiers are needed; director_relay.c: lines and
- * streams; director_pass.c: zones that sound one after the other; director_content.c:
- * words and clips into a job. */
+ * last outcome; director_due.c: how it comes out of the plan; director_record.c: the
+ * record of it; director_judge.c: who may sound in a zone; director_pause.c: what is
+ * interrupted or ducked, comes back, and how that is told; director_alert.c: what an
+ * emergency may that others may not; director_call.c: live calls; director_zones.c: the
+ * zones and outputs as they are set up; director_rejoin.c: cards that are lost in the
+ * middle of a run; director_amplifier.c: when their amplifiers are needed;
+ * director_relay.c: lines and streams; director_pass.c: zones that sound one after the
+ * other; director_content.c: words and clips into a job. */
 #pragma once
 
 #include "director.h"
@@ -174,7 +174,6 @@ struct live_run *director_take_up(struct director *d, struct run *run);
 /* Claims a run and takes it up. schedule NULL: pushed. */
 int director_admit(struct director *d, struct run *run, const struct schedule *schedule,
 		   struct live_run **ret, struct error *err);
-void director_admit_due(struct director *d, const struct planned *planned);
 void director_reopen(struct director *d, struct run *run);
 void director_hand_over(struct director *d, struct live_run *live);
 /* Gives the engine the zones of `live` that stand in `stage` and have no job: those that
@@ -197,6 +196,16 @@ void director_zone_cut(struct director *d, struct live_run *live, size_t i,
 void director_on_engine_event(struct director *d, const struct engine_event *event);
 /* Runs whose claim could not be committed go on without a row. */
 void director_unwrite(struct director *d);
+
+/* director_due.c */
+/* Makes a run of what the plan gives out, as its schedule and what is said of it just
+ * this once want it. */
+void director_admit_due(struct director *d, const struct planned *planned);
+/* Of a schedule: what was moved to a time that is to come, and is skipped now, has its
+ * outcome. */
+void director_skip_moved(struct director *d, const struct schedule *schedule);
+/* Says which of its overrides are void. */
+void director_tell_void(struct director *d, const struct schedule *schedule);
 
 /* director_record.c */
 /* Writes that zone i plays, is paused, or how it ended, or notes that this is owed. */

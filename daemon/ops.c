@@ -285,6 +285,9 @@ static void op_changed(void *ctx, enum admin_table table, int64_t id) {
 	case ADMIN_CALENDARS:
 		change_calendar(c);
 		break;
+	case ADMIN_OVERRIDES:
+		director_overrides_changed(c->director, id);
+		break;
 	}
 }
 

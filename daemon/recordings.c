@@ -15,6 +15,7 @@
 #define FAULT "recordings"
 #define LOOK_US 10000000 /* between looks at what is to be let go */
 #define SOON_US 20000    /* there was more than fits into one look */
+#define OVERRIDE_DAYS 31 /* kept so long when they have nothing to do any more */
 #define PRUNE_MAX 32     /* recordings, or runs, let go at a time */
 #define PRUNE_SHORT 8    /* where the disk is nearly full */
 #define DAY_US (86400 * 1000000LL)
@@ -414,7 +415,14 @@ static bool prune_runs(struct recordings *r) {
 	if (n < 0) {
 		log_err("old runs are not let go: %s", err.text);
 	}
-	return n == PRUNE_MAX;
+	int m = trusted(r) ? store_override_prune(r->config.store,
+						  clock_now_us() - OVERRIDE_DAYS * DAY_US,
+						  PRUNE_MAX, &err)
+			   : 0;
+	if (m < 0) {
+		log_err("old overrides are not let go: %s", err.text);
+	}
+	return n == PRUNE_MAX || m == PRUNE_MAX;
 }
 
 static void on_timer(void *arg) {

@@ -118,6 +118,7 @@ enum admin_table {
 	ADMIN_ZONES,
 	ADMIN_ANNOUNCEMENTS,
 	ADMIN_SCHEDULES,
+	ADMIN_OVERRIDES, /* by the id of their schedule */
 	ADMIN_CALENDARS /* the calendar is filled anew; by no id */
 };
 

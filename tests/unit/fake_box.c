@@ -496,6 +496,25 @@ int64_t fake_box_schedule(struct fake_box *box, int64_t announcement, int64_t zo
 	return s.id;
 }
 
+int64_t fake_box_override(struct fake_box *box, int64_t schedule, int64_t due_us,
+			  enum override_action action, int64_t to_us,
+			  int64_t announcement) {
+	struct error err = {0};
+	char who[] = "clerk";
+	struct override o = {.schedule = schedule,
+			     .due_us = due_us,
+			     .action = action,
+			     .to_us = to_us,
+			     .announcement = announcement,
+			     .created_us = box->now_us,
+			     .author = who};
+	if (store_override_put(box->store, &o, &err) < 0) {
+		fail_msg("%s", err.text);
+	}
+	director_overrides_changed(box->director, schedule);
+	return o.id;
+}
+
 int64_t fake_box_push(struct fake_box *box, int64_t announcement, int64_t zone,
 		      enum run_class class, struct error *err) {
 	return fake_box_push_to(box, announcement, &zone, 1, class, err);

@@ -48,6 +48,11 @@ int64_t fake_box_resuming(struct fake_box *box, const char *title, int64_t lengt
 			  enum resume resume, int64_t expires_us);
 int64_t fake_box_schedule(struct fake_box *box, int64_t announcement, int64_t zone,
 			  const char *rule, enum run_class class, int play_within_s);
+/* One occurrence does something else; announcement 0: its own, to_us TIME_NONE: at its
+ * own time. */
+int64_t fake_box_override(struct fake_box *box, int64_t schedule, int64_t due_us,
+			  enum override_action action, int64_t to_us,
+			  int64_t announcement);
 int64_t fake_box_push(struct fake_box *box, int64_t announcement, int64_t zone,
 		      enum run_class class, struct error *err);
 int64_t fake_box_push_to(struct fake_box *box, int64_t announcement, const int64_t *zones,

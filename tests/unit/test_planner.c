@@ -314,6 +314,61 @@ static void a_bad_rule_leaves_the_old_one(void **state) {
 	assert_int_equal(got.due_us, START + 8 * HOUR);
 }
 
+/* A moved occurrence comes at both of its times; a reset and a change of overrides bring
+ * back what lies ahead, and nothing that is past. */
+static void what_was_moved_comes_at_both_times(void **state) {
+	(void)state;
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(planner_free) struct planner *p = NULL;
+	assert_int_equal(tz_load("UTC", &tz, NULL), 0);
+	assert_int_equal(planner_new(tz, NULL, START, &p, NULL), 0);
+	char rule[] = "0 8 * * *";
+	struct override o[] = {
+		{.due_us = START + 8 * HOUR, .to_us = START + 6 * HOUR},
+		{.due_us = START + 32 * HOUR, .to_us = START + 50 * HOUR},
+		{.due_us = START + 56 * HOUR, .to_us = TIME_NONE},
+		{.due_us = START - 16 * HOUR, .to_us = START - HOUR},
+	};
+	struct schedule s = {.id = 1,
+			     .rule = rule,
+			     .from_us = TIME_NONE,
+			     .until_us = TIME_NONE,
+			     .enabled = true,
+			     .overrides = o,
+			     .n_overrides = LENGTH(o)};
+	assert_int_equal(planner_put(p, &s, TIME_NONE, NULL), 0);
+	assert_int_equal(put_rule(p, 2, "0 7 * * *", START), 0);
+	static const struct planned want[] = {
+		{1, START + 6 * HOUR, START + 8 * HOUR},
+		{2, START + 7 * HOUR, START + 7 * HOUR},
+		{1, START + 8 * HOUR, START + 8 * HOUR},
+		{2, START + 31 * HOUR, START + 31 * HOUR},
+		{1, START + 32 * HOUR, START + 32 * HOUR},
+		{1, START + 50 * HOUR, START + 32 * HOUR},
+		{2, START + 55 * HOUR, START + 55 * HOUR},
+		{1, START + 56 * HOUR, START + 56 * HOUR},
+	};
+	for (size_t i = 0; i < LENGTH(want); i++) {
+		struct planned got = {0};
+		assert_int_equal(planner_take(p, START + 60 * HOUR, &got), 1);
+		assert_int_equal(got.schedule, want[i].schedule);
+		assert_int_equal(got.due_us, want[i].due_us);
+		assert_int_equal(got.occurrence_us, want[i].occurrence_us);
+		assert_int_equal(planner_mark(p), got.due_us);
+		if (i == 2) {
+			planner_reset(p, tz, got.due_us, got.due_us);
+		} else if (i == 3) {
+			assert_int_equal(planner_put_overrides(p, &s, NULL), 0);
+		}
+	}
+	planner_remove(p, 1);
+	struct planned got = {0};
+	while (planner_take(p, START + 400 * HOUR, &got) > 0) {
+		assert_int_equal(got.schedule, 2);
+	}
+	assert_int_equal(planner_count(p), 1);
+}
+
 /* 100,000 schedules: filling, and taking a day of them, ends; ./dev bench says how soon.
  */
 static void a_hundred_thousand_schedules(void **state) {
@@ -400,6 +455,7 @@ int main(void) {
 		cmocka_unit_test(several_at_once_come_out_one_by_one),
 		cmocka_unit_test(one_saved_while_others_are_handed_over_is_not_skipped),
 		cmocka_unit_test(a_step_back_gives_out_again_and_hides_nothing),
+		cmocka_unit_test(what_was_moved_comes_at_both_times),
 		cmocka_unit_test(a_bad_rule_leaves_the_old_one),
 		cmocka_unit_test(a_calendar_that_changes_counts_from_then_on),
 		cmocka_unit_test(a_hundred_thousand_schedules),

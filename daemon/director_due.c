@@ -1,0 +1,288 @@
+/* director_due.c - from the plan to a run (see director_internal.h): what is due is made
+ * a run and claimed, as its schedule wants it and as somebody asked for it just this
+ * once.
+ *
+ * A run is claimed by the time that its rule gives it, wherever it was moved to: so it
+ * sounds once, whatever happens to clock, box and schedule in between. The plan gives a
+ * moved occurrence out twice. At its own time, where the other one is still to come, that
+ * is noted (`passed`, in the transaction of the mark): from then on no change of the rule
+ * can make it void. At the other time it becomes a run. */
+#include "director_internal.h"
+
+#include "base/str.h"
+#include "log.h"
+#include "schedule/occurrence.h"
+
+#include <string.h>
+
+#define WHEN_SIZE 24
+
+/* An occurrence that is to become a run. */
+struct due {
+	const struct schedule *schedule;
+	const struct override *override; /* NULL: none */
+	int64_t due_us;                  /* by the rule */
+	int64_t at_us;                   /* when it is to sound */
+};
+
+static void when(const struct director *d, int64_t us, char ret[WHEN_SIZE]) {
+	struct civil c;
+	tz_to_civil(d->config.tz, us / 1000000, &c);
+	snprintf(ret, WHEN_SIZE, "%04d-%02d-%02d %02d:%02d", c.year % 10000,
+		 c.month % 100, c.day % 100, c.hour % 100, c.minute % 100);
+	if (c.second != 0) {
+		size_t used = strlen(ret);
+		snprintf(ret + used, WHEN_SIZE - used, ":%02d", c.second % 100);
+	}
+}
+
+static const char *author_of(const struct override *o) {
+	return o->author != NULL && o->author[0] != '\0' ? o->author : "somebody";
+}
+
+static void all_zones_end(struct run *run, enum outcome outcome, const char *reason) {
+	for (size_t i = 0; i < run->n_zones; i++) {
+		if (!outcome_final(run->zones[i].outcome)) {
+			run->zones[i].outcome = outcome;
+			free(run->zones[i].reason);
+			run->zones[i].reason = strdup(reason);
+		}
+	}
+}
+
+/* Fills what the announcement gives. */
+static int say(struct director *d, int64_t id, struct run *run, struct error *err) {
+	AUTO(announcement_done) struct announcement announcement = {0};
+	int rc = store_announcement_get(d->config.store, id, &announcement, err);
+	if (rc < 0) {
+		return rc;
+	}
+	run->announcement = announcement.id;
+	run->title = MOVE(announcement.title);
+	run->content = announcement.content;
+	announcement.content = (struct content){0};
+	run->resume = announcement.resume;
+	run->expires_us = announcement.expires_us;
+	return 0;
+}
+
+/* The zones come from the schedule's targets. */
+static int run_of_due(struct director *d, const struct due *due, struct run *run,
+		      struct error *err) {
+	const struct schedule *schedule = due->schedule;
+	const struct override *o = due->override;
+	bool other = o != NULL && o->announcement != 0;
+	int rc = say(d, other ? o->announcement : schedule->announcement, run, err);
+	if (rc < 0) {
+		return rc;
+	}
+	run->source = strdup("schedule");
+	run->schedule = schedule->id;
+	run->class = schedule->class;
+	run->due_us = due->at_us;
+	run->moved_from_us = due->at_us != due->due_us ? due->due_us : 0;
+	run->created_us = director_now(d);
+	run->author = strdup(schedule->author != NULL ? schedule->author : "schedule");
+	AUTO(ids_done) struct ids zones = {0};
+	rc = store_targets_resolve(d->config.store, &schedule->zones, &schedule->areas,
+				   &zones, err);
+	/* What is skipped is so because it was asked for, whatever the hour. */
+	bool skipped = o != NULL && o->action == OVERRIDE_SKIP;
+	return rc < 0 ? rc : director_run_zones(d, run, &zones, due->at_us, skipped, err);
+}
+
+/* Why a due run does not play at all; "" where it does. */
+static enum outcome judge_lateness(const struct director *d, const struct run *run,
+				   const struct schedule *schedule, char *reason,
+				   size_t size) {
+	int64_t late_us = director_now(d) - run->due_us;
+	int64_t within_us = schedule->play_within_s * 1000000LL;
+	reason[0] = '\0';
+	if (run->expires_us != TIME_NONE && run->due_us >= run->expires_us) {
+		str_format(reason, size, "the announcement has expired");
+		return OUTCOME_SKIPPED;
+	}
+	if (late_us > ON_TIME_US && late_us > within_us) {
+		str_format(reason, size,
+			   "the box was off, or its clock not trusted, at that time; it "
+			   "came back %lld s "
+			   "late, %d s were allowed",
+			   (long long)(late_us / 1000000), schedule->play_within_s);
+		return OUTCOME_MISSED;
+	}
+	return OUTCOME_PLANNED;
+}
+
+static void note(struct run *run, const char *words) {
+	for (size_t i = 0; i < run->n_zones; i++) {
+		struct run_zone *rz = &run->zones[i];
+		char both[REASON_SIZE];
+		if (rz->reason != NULL && rz->reason[0] != '\0') {
+			str_format(both, sizeof(both), "%s (%s)", rz->reason, words);
+		} else {
+			str_copy(both, sizeof(both), words);
+		}
+		free(rz->reason);
+		rz->reason = strdup(both);
+	}
+}
+
+/* Says in every zone what was done to it, whatever became of it. */
+static void note_override(struct director *d, const struct due *due, struct run *run) {
+	const struct override *o = due->override;
+	AUTO(announcement_done) struct announcement own = {0};
+	struct error err = {0};
+	char words[REASON_SIZE / 2];
+	char from[WHEN_SIZE];
+	char title[80] = "its own";
+	if (o->announcement != 0 &&
+	    store_announcement_get(d->config.store, due->schedule->announcement, &own,
+				   &err) >= 0) {
+		str_format(title, sizeof(title), "'%s'", own.title);
+	}
+	when(d, due->due_us, from);
+	if (o->to_us == TIME_NONE) {
+		str_format(words, sizeof(words), "in place of %s, by %s", title,
+			   author_of(o));
+	} else if (o->announcement == 0) {
+		str_format(words, sizeof(words), "moved from %s by %s", from,
+			   author_of(o));
+	} else {
+		str_format(words, sizeof(words), "moved from %s, in place of %s, by %s",
+			   from, title, author_of(o));
+	}
+	note(run, words);
+}
+
+/* Why it does not sound, by what was asked for; false where it may. */
+static bool is_skipped(struct director *d, const struct due *due, bool at_its_own,
+		       char *reason, size_t size) {
+	char to[WHEN_SIZE];
+	if (due->override->action == OVERRIDE_SKIP) {
+		str_format(reason, size, "skipped just this once by %s",
+			   author_of(due->override));
+		return true;
+	}
+	/* Moved to an earlier time, and not claimed by then. */
+	if (at_its_own && due->at_us < due->due_us) {
+		when(d, due->at_us, to);
+		str_format(reason, size,
+			   "it was moved to %s, and its schedule was switched off then",
+			   to);
+		return true;
+	}
+	return false;
+}
+
+static int admit(struct director *d, const struct due *due, bool at_its_own,
+		 struct live_run **ret, struct error *err) {
+	AUTO(run_done) struct run run = {0};
+	char reason[256];
+	int rc = run_of_due(d, due, &run, err);
+	if (rc < 0) {
+		return rc;
+	}
+	enum outcome outcome = OUTCOME_SKIPPED;
+	if (due->override == NULL ||
+	    !is_skipped(d, due, at_its_own, reason, sizeof(reason))) {
+		outcome = judge_lateness(d, &run, due->schedule, reason, sizeof(reason));
+	}
+	if (outcome != OUTCOME_PLANNED) {
+		all_zones_end(&run, outcome, reason);
+	}
+	if (due->override != NULL && due->override->action != OVERRIDE_SKIP) {
+		note_override(d, due, &run);
+	}
+	return director_admit(d, &run, due->schedule, ret, err);
+}
+
+/* The override of an occurrence where it has one that is not void. */
+static const struct override *
+override_of(const struct director *d, const struct schedule *schedule, int64_t due_us) {
+	AUTO(rule_free) struct rule *rule = NULL;
+	struct error bad = {0};
+	const struct override *o = schedule_override(schedule, due_us);
+	if (o == NULL || rule_parse(schedule->rule, &rule, &bad) < 0) {
+		return NULL;
+	}
+	struct series series = {schedule, rule, d->config.tz, d->config.calendar};
+	return override_holds(&series, o) ? o : NULL;
+}
+
+static int admit_planned(struct director *d, const struct planned *planned,
+			 const struct schedule *schedule, struct error *err) {
+	struct due due = {
+		.schedule = schedule,
+		.override = override_of(d, schedule, planned->occurrence_us),
+		.due_us = planned->occurrence_us,
+		.at_us = planned->occurrence_us,
+	};
+	if (due.override != NULL && due.override->to_us != TIME_NONE) {
+		due.at_us = due.override->to_us;
+	}
+	bool at_its_own = planned->due_us == planned->occurrence_us;
+	if (!at_its_own && due.at_us != planned->due_us) {
+		return 0; /* void, or changed since */
+	}
+	if (at_its_own && due.at_us > due.due_us) {
+		return store_override_pass(d->config.store, due.override->id, true, err);
+	}
+	struct live_run *live = NULL;
+	return admit(d, &due, at_its_own, &live, err);
+}
+
+void director_admit_due(struct director *d, const struct planned *planned) {
+	struct error err = {0};
+	AUTO(schedule_done) struct schedule schedule = {0};
+	int rc = store_schedule_get(d->config.store, planned->schedule, &schedule, &err);
+	if (rc >= 0) {
+		rc = admit_planned(d, planned, &schedule, &err);
+	}
+	if (rc < 0 && rc != -EEXIST) {
+		log_err("schedule %lld, due %lld: %s", (long long)planned->schedule,
+			(long long)planned->due_us, err.text);
+	}
+}
+
+static int skip_moved(struct director *d, const struct schedule *schedule,
+		      const struct override *o, struct error *err) {
+	struct live_run *live = NULL;
+	struct due due = {schedule, o, o->due_us, o->due_us};
+	int rc = admit(d, &due, true, &live, err);
+	if (rc >= 0) {
+		live->written = true;
+		live->changed = true;
+	}
+	/* One that was claimed is done with, too. */
+	return rc < 0 && rc != -EEXIST
+		       ? rc
+		       : store_override_pass(d->config.store, o->id, false, err);
+}
+
+void director_skip_moved(struct director *d, const struct schedule *schedule) {
+	for (size_t i = 0; i < schedule->n_overrides; i++) {
+		const struct override *o = &schedule->overrides[i];
+		struct error err = {0};
+		if (o->passed && o->action == OVERRIDE_SKIP &&
+		    skip_moved(d, schedule, o, &err) < 0) {
+			log_err("what schedule %lld skips could not be recorded: %s",
+				(long long)schedule->id, err.text);
+		}
+	}
+}
+
+void director_tell_void(struct director *d, const struct schedule *schedule) {
+	for (size_t i = 0; i < schedule->n_overrides; i++) {
+		const struct override *o = &schedule->overrides[i];
+		char at[WHEN_SIZE];
+		int64_t over_us = o->to_us > o->due_us ? o->to_us : o->due_us;
+		if (over_us > director_now(d) &&
+		    override_of(d, schedule, o->due_us) == NULL) {
+			when(d, o->due_us, at);
+			log_notice("schedule %lld: the override (%s) of %s is void, "
+				   "because it is not due then any more",
+				   (long long)schedule->id,
+				   override_action_name(o->action), at);
+		}
+	}
+}
