@@ -119,7 +119,7 @@ enum admin_table {
 	ADMIN_ANNOUNCEMENTS,
 	ADMIN_SCHEDULES,
 	ADMIN_OVERRIDES, /* by the id of their schedule */
-	ADMIN_CALENDARS /* the calendar is filled anew; by no id */
+	ADMIN_CALENDARS  /* the calendar is filled anew; by no id */
 };
 
 struct admin_ops {

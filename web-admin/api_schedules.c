@@ -13,20 +13,40 @@
 #define WITHIN_MAX_S 604800 /* a week */
 #define COUNT_MAX 1000
 
-/* The first due beyond after_us that lies in its validity; TIME_NONE where there is none.
- */
-static int64_t next_due(const struct admin_config *config, const struct schedule *s,
-			const struct rule *rule, int64_t after_us) {
-	int64_t due_us = TIME_NONE;
-	if (s->from_us != TIME_NONE && s->from_us - 1 > after_us) {
-		after_us = s->from_us - 1;
+static struct series series_of(const struct request *r, const struct schedule *s,
+			       const struct rule *rule) {
+	return (struct series){s, rule, request_config(r)->tz,
+			       request_config(r)->calendar};
+}
+
+static bool is_skipped(const struct occurrence *o) {
+	return o->override != NULL && o->override->action == OVERRIDE_SKIP;
+}
+
+/* The next occurrence, skipped ones among them; false where there is none. */
+static bool next_of(const struct series *s, struct occurrence *at) {
+	return s->schedule->enabled && series_next(s, at);
+}
+
+static json_t *render_next(const struct series *s, int64_t now_us) {
+	struct occurrence o = {.due_us = INT64_MAX, .at_us = now_us};
+	bool any = next_of(s, &o);
+	while (any && is_skipped(&o)) {
+		any = next_of(s, &o);
 	}
-	if (!s->enabled ||
-	    rule_next(rule, config->tz, config->calendar, after_us, &due_us) == 0 ||
-	    (s->until_us != TIME_NONE && due_us >= s->until_us)) {
-		return TIME_NONE;
+	return render_time(s->tz, any ? o.at_us : TIME_NONE);
+}
+
+/* Those that have something to do yet. */
+static json_t *render_overrides(const struct series *s, int64_t now_us) {
+	json_t *items = json_array();
+	for (size_t i = 0; i < s->schedule->n_overrides; i++) {
+		const struct override *o = &s->schedule->overrides[i];
+		if (o->due_us > now_us || o->to_us > now_us) {
+			json_array_append_new(items, render_override(s, o));
+		}
 	}
-	return due_us;
+	return items;
 }
 
 static json_t *render_missed(const struct schedule *s) {
@@ -47,24 +67,28 @@ static json_t *render_schedule(const struct request *r, const struct schedule *s
 	}
 	AUTO(rule_free) struct rule *rule = NULL;
 	struct error err = {0};
-	int64_t next_us = TIME_NONE;
+	json_t *next = json_null();
+	json_t *overrides = json_array();
 	json_t *sentence = NULL;
 	json_t *notice = NULL;
 	if (rule_parse(s->rule, &rule, &err) >= 0) {
 		int64_t now_us = request_now_us(r);
+		struct series series = series_of(r, s, rule);
 		sentence = render_sentence(rule);
 		notice = render_notice(request_config(r), rule, now_us, now_us + SOON_US);
-		next_us = next_due(request_config(r), s, rule, request_now_us(r));
+		next = render_next(&series, now_us);
+		json_decref(overrides);
+		overrides = render_overrides(&series, now_us);
 	}
 	return json_pack(
 		"{s:I, s:I, s:o, s:o, s:s, s:o?, s:o?, s:o, s:o, s:s, s:o, s:s, s:b, "
-		"s:o, s:o, s:o, s:s?}",
+		"s:o, s:o, s:o, s:o, s:s?}",
 		"id", (json_int_t)s->id, "announcement", (json_int_t)s->announcement,
 		"zones", zones, "areas", areas, "rule", s->rule, "sentence", sentence,
 		"notice", notice, "from", render_time(tz, s->from_us), "until",
 		render_time(tz, s->until_us), "class", run_class_name(s->class), "missed",
 		render_missed(s), "conflict", conflict_name(s->conflict), "enabled",
-		s->enabled, "next", render_time(tz, next_us), "created",
+		s->enabled, "next", next, "overrides", overrides, "created",
 		render_time(tz, s->created_us), "changed", render_time(tz, s->changed_us),
 		"author", s->author);
 }
@@ -280,6 +304,13 @@ static void delete_schedule(struct request *r) {
 	reply_empty(r);
 }
 
+static json_t *render_occurrence(const struct series *s, const struct occurrence *o) {
+	return json_pack(
+		"{s:o, s:o, s:o}", "due", render_time(s->tz, o->due_us), "at",
+		render_time(s->tz, is_skipped(o) ? TIME_NONE : o->at_us), "override",
+		o->override != NULL ? render_override(s, o->override) : json_null());
+}
+
 static void get_next(struct request *r) {
 	const struct admin_config *config = request_config(r);
 	AUTO(schedule_done) struct schedule s = {0};
@@ -295,15 +326,21 @@ static void get_next(struct request *r) {
 	json_t *items = json_array();
 	int64_t now_us = request_now_us(r);
 	int64_t last_us = now_us;
-	int64_t at_us = now_us;
-	while (count-- > 0 && (at_us = next_due(config, &s, rule, at_us)) != TIME_NONE) {
-		json_array_append_new(items, render_time(config->tz, at_us));
-		last_us = at_us;
+	json_t *occurrences = json_array();
+	struct series series = series_of(r, &s, rule);
+	struct occurrence o = {.due_us = INT64_MAX, .at_us = now_us};
+	while (count > 0 && next_of(&series, &o)) {
+		json_array_append_new(occurrences, render_occurrence(&series, &o));
+		if (!is_skipped(&o)) {
+			json_array_append_new(items, render_time(series.tz, o.at_us));
+			last_us = o.at_us;
+			count--;
+		}
 	}
 	reply_json(r, 200,
-		   json_pack("{s:o, s:n, s:o, s:o}", "items", items, "next", "sentence",
-			     render_sentence(rule), "notice",
-			     render_notice(config, rule, now_us, last_us)));
+		   json_pack("{s:o, s:o, s:n, s:o, s:o}", "items", items, "occurrences",
+			     occurrences, "next", "sentence", render_sentence(rule),
+			     "notice", render_notice(config, rule, now_us, last_us)));
 }
 
 const struct route *api_schedules_routes(void) {

@@ -38,16 +38,29 @@ json_t *render_run(const struct tz *tz, const struct run *run) {
 	}
 	bool alert = run->alert != 0;
 	return json_pack(
-		"{s:I, s:s, s:o, s:o, s:o, s:s?, s:s?, s:s?, s:s, s:s, s:o, s:o, s:s?, "
-		"s:o}",
+		"{s:I, s:s, s:o, s:o, s:o, s:s?, s:s?, s:s?, s:s, s:s, s:o, s:o, s:o, "
+		"s:s?, s:o}",
 		"id", (json_int_t)run->id, "source", run->source, "schedule",
 		render_id(run->schedule), "alert", render_id(run->alert), "announcement",
 		render_id(run->announcement), "severity",
 		alert ? severity_name(run->severity) : NULL, "level",
 		alert ? alert_level_name(run->level) : NULL, "title", run->title, "class",
 		run_class_name(run->class), "state", outcome_name(run->state), "due",
-		render_time(tz, run->due_us), "created", render_time(tz, run->created_us),
-		"author", run->author, "zones", zones);
+		render_time(tz, run->due_us), "moved_from",
+		render_time(tz, run->moved_from_us != 0 ? run->moved_from_us : TIME_NONE),
+		"created", render_time(tz, run->created_us), "author", run->author,
+		"zones", zones);
+}
+
+json_t *render_override(const struct series *series, const struct override *o) {
+	const struct tz *tz = series->tz;
+	return json_pack("{s:I, s:I, s:o, s:s, s:o, s:o, s:b, s:o, s:s?}", "id",
+			 (json_int_t)o->id, "schedule", (json_int_t)o->schedule, "due",
+			 render_time(tz, o->due_us), "action",
+			 override_action_name(o->action), "to", render_time(tz, o->to_us),
+			 "announcement", render_id(o->announcement), "void",
+			 !override_holds(series, o), "created",
+			 render_time(tz, o->created_us), "author", o->author);
 }
 
 static json_t *render_ids(const struct ids *ids) {

@@ -5,10 +5,14 @@
 #include "admin.h"
 #include "schedule/rule_words.h"
 
+#include "schedule/occurrence.h"
+
 #include <jansson.h>
 
 json_t *render_time(const struct tz *tz, int64_t us); /* null for TIME_NONE */
 json_t *render_run(const struct tz *tz, const struct run *run);
+/* What one occurrence does just this once, and whether that is void. */
+json_t *render_override(const struct series *series, const struct override *override);
 json_t *render_alert(const struct tz *tz, const struct alert *alert);
 json_t *render_zone_status(const struct zone *zone,
 			   const struct admin_zone_status *status);

@@ -61,6 +61,7 @@ const struct route *api_announcements_routes(void);
 const struct route *api_calendars_routes(void);
 const struct route *api_live_routes(void);
 const struct route *api_schedules_routes(void);
+const struct route *api_overrides_routes(void);
 const struct route *api_recordings_routes(void);
 const struct route *api_rules_routes(void);
 const struct route *api_runs_routes(void);
