@@ -105,6 +105,16 @@ static const struct args_option add_options[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct args_option move_options[] = {
+	{"announcement", "ID", "and it says this instead"},
+	{NULL, NULL, NULL},
+};
+
+static const struct args_option replace_options[] = {
+	{"to", "TIME", "and it sounds then instead"},
+	{NULL, NULL, NULL},
+};
+
 static const struct args_option next_options[] = {
 	{"count", "N", "how many (5 otherwise)"},
 	{NULL, NULL, NULL},
@@ -158,6 +168,15 @@ static const struct command commands[] = {
 	 dalabactl_schedule_remove, no_options},
 	{"schedule next", "ID", "when a schedule is due next", dalabactl_schedule_next,
 	 next_options},
+	{"schedule skip", "ID DUE", "leave out what is due then, just this once",
+	 dalabactl_schedule_skip, no_options},
+	{"schedule move", "ID DUE TO", "let what is due then sound at another time",
+	 dalabactl_schedule_move, move_options},
+	{"schedule replace", "ID DUE ANNOUNCEMENT",
+	 "let what is due then say another announcement", dalabactl_schedule_replace,
+	 replace_options},
+	{"schedule restore", "ID DUE", "let what is due then be as the rule has it",
+	 dalabactl_schedule_restore, no_options},
 	{"runs", "", "what was played, where, how late, and why not", dalabactl_runs,
 	 runs_options},
 	{"stop", "", "stop what sounds or waits, everywhere or in some zones",

@@ -38,6 +38,12 @@ int dalabactl_schedule_list(struct client *c, const struct args *args, struct er
 int dalabactl_schedule_remove(struct client *c, const struct args *args,
 			      struct error *err);
 int dalabactl_schedule_next(struct client *c, const struct args *args, struct error *err);
+int dalabactl_schedule_skip(struct client *c, const struct args *args, struct error *err);
+int dalabactl_schedule_move(struct client *c, const struct args *args, struct error *err);
+int dalabactl_schedule_replace(struct client *c, const struct args *args,
+			       struct error *err);
+int dalabactl_schedule_restore(struct client *c, const struct args *args,
+			       struct error *err);
 int dalabactl_token_add(struct client *c, const struct args *args, struct error *err);
 
 /* Works without a daemon: c is not used. */
@@ -52,6 +58,9 @@ enum rule_lang dalabactl_lang(void);
 int dalabactl_wrong_use(struct error *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* "/schedules/ID" + tail, of the word ID. */
+int dalabactl_schedule_path(const struct args *args, const char *tail, char *ret,
+			    size_t size, struct error *err);
 /* Sets a member where text is not NULL. */
 int dalabactl_put_text(json_t *body, const char *name, const char *text,
 		       struct error *err);

@@ -249,10 +249,28 @@ static void add_name(struct str *to, const json_t *list, const char *name, int64
 	str_printf(to, "%lld", (long long)id);
 }
 
+/* "DUE skip", "DUE move TO", "DUE replace by ANNOUNCEMENT". */
+static void add_override(struct str *to, const json_t *override) {
+	int64_t announcement = json_number(override, "announcement");
+	const char *at = json_text(override, "to");
+	str_printf(to, "%s%s %s", to->len > 0 ? ", " : "", json_text(override, "due"),
+		   json_text(override, "action"));
+	if (at[0] != '\0') {
+		str_printf(to, " to %s", at);
+	}
+	if (announcement != 0) {
+		str_printf(to, " by announcement %lld", (long long)announcement);
+	}
+	if (json_is_true(json_object_get(override, "void"))) {
+		str_append(to, " (void)");
+	}
+}
+
 static void row_of_schedule(struct table *t, const json_t *schedule, const json_t *zones,
 			    const json_t *announcements) {
 	AUTO(str_done) struct str title = STR_INIT;
 	AUTO(str_done) struct str where = STR_INIT;
+	AUTO(str_done) struct str once = STR_INIT;
 	size_t i;
 	json_t *item;
 	add_name(&title, announcements, "title", json_number(schedule, "announcement"));
@@ -271,6 +289,10 @@ static void row_of_schedule(struct table *t, const json_t *schedule, const json_
 	table_cell(t, json_text(schedule, "rule"));
 	table_cell(t, json_text(json_object_get(schedule, "sentence"),
 				dalabactl_lang() == RULE_ZH ? "zh" : "en"));
+	json_array_foreach(json_object_get(schedule, "overrides"), i, item) {
+		add_override(&once, item);
+	}
+	table_cell(t, once.data != NULL ? once.data : "-");
 }
 
 int dalabactl_schedule_list(struct client *c, const struct args *args,
@@ -291,7 +313,7 @@ int dalabactl_schedule_list(struct client *c, const struct args *args,
 		return rc;
 	}
 	AUTO(table_done) struct table t;
-	table_init(&t, "ID|TITLE|WHERE|CLASS|ENABLED|RULE|MEANS");
+	table_init(&t, "ID|TITLE|WHERE|CLASS|ENABLED|RULE|MEANS|JUST ONCE");
 	size_t i;
 	json_t *schedule;
 	json_array_foreach(json_object_get(schedules, "items"), i, schedule) {
@@ -300,9 +322,8 @@ int dalabactl_schedule_list(struct client *c, const struct args *args,
 	return table_print(&t, err);
 }
 
-/* "/schedules/ID" + tail of the word ID. */
-static int schedule_path(const struct args *args, const char *tail, char *ret,
-			 size_t size, struct error *err) {
+int dalabactl_schedule_path(const struct args *args, const char *tail, char *ret,
+			    size_t size, struct error *err) {
 	int64_t id = 0;
 	if (parse_int64(args->words[0], 1, INT64_MAX, &id) < 0) {
 		return dalabactl_wrong_use(
@@ -319,7 +340,7 @@ int dalabactl_schedule_remove(struct client *c, const struct args *args,
 			      struct error *err) {
 	char path[96];
 	AUTO(reply_done) struct reply reply = {0};
-	int rc = schedule_path(args, "", path, sizeof(path), err);
+	int rc = dalabactl_schedule_path(args, "", path, sizeof(path), err);
 	rc = rc < 0 ? rc : client_call(c, "DELETE", path, NULL, &reply, err);
 	if (rc >= 0 && args_flag(args, "json") && reply.body[0] != '\0') {
 		puts(reply.body);
@@ -334,7 +355,7 @@ int dalabactl_schedule_next(struct client *c, const struct args *args,
 	char path[96];
 	int rc = args_number(args, "count", 1, 1000, &count, err);
 	snprintf(tail, sizeof(tail), "/next?count=%lld", (long long)count);
-	rc = rc < 0 ? rc : schedule_path(args, tail, path, sizeof(path), err);
+	rc = rc < 0 ? rc : dalabactl_schedule_path(args, tail, path, sizeof(path), err);
 	AUTO(reply_done) struct reply reply = {0};
 	rc = rc < 0 ? rc : client_call(c, "GET", path, NULL, &reply, err);
 	if (rc < 0) {
@@ -346,9 +367,17 @@ int dalabactl_schedule_next(struct client *c, const struct args *args,
 	}
 	size_t i;
 	json_t *item;
-	json_array_foreach(json_object_get(reply.json, "items"), i, item) {
-		puts(json_is_string(item) ? json_string_value(item)
-					  : json_text(item, "due"));
+	json_array_foreach(json_object_get(reply.json, "occurrences"), i, item) {
+		const json_t *override = json_object_get(item, "override");
+		const char *at = json_text(item, "at");
+		if (json_is_object(override)) {
+			AUTO(str_done) struct str once = STR_INIT;
+			add_override(&once, override);
+			printf("%s\t%s\n", at[0] != '\0' ? at : "-",
+			       once.data != NULL ? once.data : "");
+		} else {
+			puts(at);
+		}
 	}
 	return 0;
 }

@@ -407,18 +407,63 @@ def test_a_schedule_that_is_refused_leaves_nothing(box, tmp_path, upload, delete
     assert bool(box.asked("DELETE", f"/clips/{CLIP}")) == deleted
 
 
+DUE = "2026-12-01T08:00:00+08:00"
+OVERRIDE = {"id": 4, "schedule": 8, "due": DUE, "action": "move", "to": "2026-12-01T09:00:00+08:00",
+            "announcement": 6, "void": False}  # fmt: skip
+
+
+@pytest.mark.parametrize("words, body", (
+    (["skip"], {"action": "skip"}),
+    (["move", OVERRIDE["to"]], {"action": "move", "to": OVERRIDE["to"]}),
+    (["move", OVERRIDE["to"], "--announcement", "6"], {"action": "move", "to": OVERRIDE["to"], "announcement": 6}),
+    (["replace", "6"], {"action": "replace", "announcement": 6}),
+    (["replace", "6", "--to", OVERRIDE["to"]], {"action": "replace", "to": OVERRIDE["to"], "announcement": 6}),
+))  # fmt: skip
+def test_just_this_once(box, words, body):
+    box.routes["POST /schedules/8/overrides"] = (201, {**OVERRIDE, "warnings": ["quiet in Hall"]})
+    end = ctl("schedule", words[0], "8", DUE, *words[1:], socket=box.socket)
+    assert (end.returncode, end.stdout, end.stderr) == (0, "4\n", "dalabactl: quiet in Hall\n")
+    assert json.loads(box.requests[-1][3]) == {"due": DUE, **body}
+    assert json.loads(ctl("schedule", "skip", "8", DUE, "--json", socket=box.socket).stdout)["id"] == 4
+    box.routes["POST /schedules/8/overrides"] = (422, {"detail": "it is not due at", "field": "due"})
+    end = ctl("schedule", words[0], "8", DUE, *words[1:], socket=box.socket)
+    assert (end.returncode, end.stderr) == (1, "dalabactl: it is not due at\n")
+
+
+def test_as_the_rule_has_it_again(box):
+    box.routes["GET /schedules/8/overrides"] = (200, {"next": None, "items": [OVERRIDE]})
+    box.routes["DELETE /overrides/4"] = (204, None)
+    # The same instant, written otherwise.
+    end = ctl("schedule", "restore", "8", "2026-12-01T00:00:00Z", socket=box.socket)
+    assert (end.returncode, end.stdout) == (0, "")
+    assert len(box.asked("DELETE", "/overrides/4")) == 1
+    end = ctl("schedule", "restore", "8", "2026-12-01T00:00:01Z", socket=box.socket)
+    assert end.returncode == 1 and "nothing was said of" in end.stderr
+    for words in (["restore", "8", "today"], ["restore", "8"], ["skip", "x", DUE], ["replace", "8", DUE, "News"],
+                  ["move", "8", DUE]):  # fmt: skip
+        assert ctl("schedule", *words, socket=box.socket).returncode == 2, words
+
+
 def test_schedule_list_remove_next(box):
     box.routes["GET /schedules"] = (200, {"next": None, "items": [
         {"id": 8, "announcement": 5, "zones": [1, 9], "areas": ["3609"], "rule": "0 8 * * *", "class": "notice",
-         "enabled": False}]})
+         "enabled": False, "overrides": [OVERRIDE, {**OVERRIDE, "action": "skip", "to": None, "announcement": None, "void": True}]}]})
     box.routes["GET /announcements"] = (200, {"next": None, "items": [{"id": 5, "title": "早间新闻"}]})
     end = ctl("schedule", "list", socket=box.socket)
-    assert end.stdout.splitlines()[1].split(maxsplit=5) == [
-        "8", "早间新闻", "东村,9,3609", "notice", "no", "0 8 * * *"]
+    first, tail = end.stdout.splitlines()[1].split("0 8 * * *")
+    assert first.split() == ["8", "早间新闻", "东村,9,3609", "notice", "no"]
+    assert tail.strip() == (
+        f"{DUE} move to 2026-12-01T09:00:00+08:00 by announcement 6, {DUE} skip (void)")
     assert json.loads(ctl("schedule", "list", "--json", socket=box.socket).stdout)["items"][0]["id"] == 8
-    box.routes["GET /schedules/8/next"] = (200, {"items": ["2026-12-01T08:00:00+08:00", "2026-12-02T08:00:00+08:00"]})
+    skipped = {**OVERRIDE, "action": "skip", "to": None, "announcement": None}
+    box.routes["GET /schedules/8/next"] = (200, {"next": None, "items": ["2026-12-02T08:00:00+08:00"], "occurrences": [
+        {"due": DUE, "at": None, "override": skipped},
+        {"due": DUE, "at": OVERRIDE["to"], "override": OVERRIDE},
+        {"due": "2026-12-02T08:00:00+08:00", "at": "2026-12-02T08:00:00+08:00", "override": None}]})
     end = ctl("schedule", "next", "8", "--count", "2", socket=box.socket)
-    assert end.stdout == "2026-12-01T08:00:00+08:00\n2026-12-02T08:00:00+08:00\n"
+    assert end.stdout == (
+        f"-\t{DUE} skip\n{OVERRIDE['to']}\t{DUE} move to {OVERRIDE['to']} by announcement 6\n"
+        "2026-12-02T08:00:00+08:00\n")
     assert box.requests[-1][2] == "count=2"
     box.routes["DELETE /schedules/8"] = (204, None)
     end = ctl("schedule", "remove", "8", socket=box.socket)
@@ -449,11 +494,11 @@ def test_over_tcp_with_a_token(box):
             end = ctl("zones", "--url", url)
             assert end.returncode == 1
             assert end.stderr == "dalabactl: this needs a token (--token, or DALABA_TOKEN in the environment)\n"
-            assert "Authorization" not in box.requests[-1][4]
+            assert "Authorization" not in box.requests[-1][3]
             for words, env in ((["--token", "t1"], {"DALABA_TOKEN": "other"}), ([], {"DALABA_TOKEN": "t1"})):
                 end = ctl("token", "add", "office", "--url", url, *words, http_proxy="http://127.0.0.1:1", **env)
                 assert (end.returncode, end.stdout) == (0, "secret\n"), end
-                assert box.requests[-1][4]["Authorization"] == "Bearer t1"
+                assert box.requests[-1][3]["Authorization"] == "Bearer t1"
         finally:
             server.shutdown()
             thread.join()
