@@ -13,19 +13,12 @@
 #include "director.h"
 
 #include "schedule/priority.h"
+#include "schedule/timing.h"
 
 /* Handed to the engine this long before its time, and the longest lead_ms of a zone. */
 #define LEAD_US (3 * 1000000LL)
-#define JUDGE_US (300 * 1000LL) /* who may sound is decided this long before */
-#define ON_TIME_US                                                                       \
-	(2 * 1000000LL) /* late by less is not late: a wake-up takes its time */
-#define WAIT_MAX_US (1800 * 1000000LL) /* the longest wait for a zone */
-#define TOGETHER_NS                                                                      \
-	(60 * 1000000LL) /* ahead, so that several outputs can start as one              \
-			  */
-#define RAMP_MS 200      /* fade of what is interrupted or stopped */
-#define DUCK_DB (-18.0)  /* a background beneath a notice */
-#define DUCK_MS 300      /* on its way there and back, where there is time */
+#define DUCK_DB (-18.0) /* a background beneath a notice */
+#define DUCK_MS 300     /* on its way there and back, where there is time */
 #define DUCK_MIN_MS 50
 #define BACK_MS 3000     /* what is resumed is taken up so much earlier */
 #define TOGETHER_MS 1000 /* so near are places at which horns were interrupted as one */

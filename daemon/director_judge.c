@@ -178,7 +178,7 @@ static int64_t start_of(const struct director *d, const struct live_run *live) {
 			continue;
 		}
 		if (first != 0 && lz->zone.output != first) {
-			start_ns = clock_mono_ns() + TOGETHER_NS;
+			start_ns = clock_mono_ns() + TOGETHER_US * 1000;
 		}
 		first = lz->zone.output;
 	}

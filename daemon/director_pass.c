@@ -2,22 +2,20 @@
  * that their echoes do not blur speech (see director_internal.h).
  *
  * The rule holds at every moment, whatever has happened: of a run, zones of two passes
- * never sound together, nor within PASS_PAUSE of each other; of several passes that could
- * sound, the lowest does. What waits for a zone that another run has, or was interrupted
- * there, holds up nobody: it takes its turn when it can. */
+ * never sound together, nor within PASS_PAUSE_NS of each other; of several passes that
+ * could sound, the lowest does. What waits for a zone that another run has, or was
+ * interrupted there, holds up nobody: it takes its turn when it can. */
 #include "director_internal.h"
 
 #include "base/str.h"
 
 #include <string.h>
 
-#define PASS_PAUSE_NS 2000000000LL /* while the last echo dies away */
+#define PASS_PAUSE_NS (PASS_PAUSE_US * 1000)
 
-/* Music is to be everywhere at once, what is said now cannot be said twice, and an
- * emergency waits for nothing. */
+/* A relayed run has none either: what is said now cannot be said twice. */
 static bool has_passes(const struct run *run) {
-	return (run->class == CLASS_NOTICE || run->class == CLASS_PROGRAMME) &&
-	       !director_relayed(run);
+	return class_has_passes(run->class) && !director_relayed(run);
 }
 
 /* The place of zone i among the passes of the run, from 0, and how many there are. */
@@ -85,7 +83,7 @@ static bool has_its_zone(const struct live_run *live, size_t k) {
 
 static bool in_the_pause(const struct live_run *live, size_t i) {
 	return live->pass_over_ns != 0 && live->pass_over != live->zones[i].pass &&
-	       clock_mono_ns() < live->pass_over_ns + PASS_PAUSE_NS;
+	       clock_mono_ns() <= live->pass_over_ns + PASS_PAUSE_NS;
 }
 
 /* One of another pass has its zone. */

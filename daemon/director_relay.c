@@ -13,12 +13,7 @@
 #define WORDS_MAX 160 /* bytes of what a program said */
 
 bool director_relayed(const struct run *run) {
-	for (size_t i = 0; i < run->content.n_parts; i++) {
-		if (part_relayed(run->content.parts[i].kind)) {
-			return true;
-		}
-	}
-	return false;
+	return content_relayed(&run->content);
 }
 
 int director_relay_part(struct director *d, struct live_run *live, size_t i,

@@ -36,10 +36,7 @@ bool director_zone_quiet(const struct director *d, const struct zone *zone, int6
 		      &span)) {
 		return false;
 	}
-	const struct quiet_span *q = &zone->quiet[span];
-	str_format(reason, size, "quiet hours %02d:%02d to %02d:%02d in zone '%s'",
-		   q->from_min / 60, q->from_min % 60, q->to_min / 60, q->to_min % 60,
-		   zone->name);
+	quiet_words(&zone->quiet[span], zone->name, reason, size);
 	return true;
 }
 

@@ -1,6 +1,8 @@
 /* priority.c - see priority.h. */
 #include "priority.h"
 
+#include "base/str.h"
+
 /* A notice and a programme are equals: who came first ends first. */
 static int rank(enum run_class class) {
 	return class == CLASS_PROGRAMME ? CLASS_NOTICE : (int)class;
@@ -66,4 +68,15 @@ bool quiet_at(const struct quiet_span *spans, size_t n, int minute_of_day,
 		}
 	}
 	return false;
+}
+
+void quiet_words(const struct quiet_span *span, const char *zone, char *ret,
+		 size_t size) {
+	str_format(ret, size, "quiet hours %02d:%02d to %02d:%02d in zone '%s'",
+		   span->from_min / 60, span->from_min % 60, span->to_min / 60,
+		   span->to_min % 60, zone);
+}
+
+bool class_has_passes(enum run_class class) {
+	return rank(class) == CLASS_NOTICE;
 }

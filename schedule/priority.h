@@ -38,3 +38,10 @@ bool priority_before(const struct contender *a, const struct contender *b);
 /* Whether a local minute of the day lies in one of the spans; *ret_span is which. */
 bool quiet_at(const struct quiet_span *spans, size_t n, int minute_of_day,
 	      size_t *ret_span);
+/* "quiet hours 22:00 to 06:00 in zone 'east'" */
+void quiet_words(const struct quiet_span *span, const char *zone, char *ret, size_t size);
+
+/* Whether a run of that class is said in passes where its zones have several
+ * (docs/architecture.md, "Passes"): music is to be everywhere at once, a live call cannot
+ * be said twice, and an emergency waits for nothing. */
+bool class_has_passes(enum run_class class);

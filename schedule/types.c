@@ -199,6 +199,15 @@ int content_add_relay(struct content *content, enum part_kind kind, const char *
 	return rc;
 }
 
+bool content_relayed(const struct content *content) {
+	for (size_t i = 0; i < content->n_parts; i++) {
+		if (part_relayed(content->parts[i].kind)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int content_copy(const struct content *from, struct content *ret) {
 	struct content copy = {.repeat = from->repeat, .gap_ms = from->gap_ms};
 	for (size_t i = 0; i < from->n_parts; i++) {

@@ -203,6 +203,7 @@ struct content {
 void content_done(struct content *content);
 DEFINE_AUTO_DONE(struct content, content_done)
 int content_copy(const struct content *from, struct content *ret);
+bool content_relayed(const struct content *content); /* any part of it is */
 /* Adds a part; copies the texts. 0 or -ENOMEM. */
 int content_add(struct content *content, enum part_kind kind, const char *text,
 		const char *voice, int64_t silence_ms);

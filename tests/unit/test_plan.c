@@ -1,0 +1,368 @@
+/* test_plan.c - plans of a few schedules, as somebody would work them out with a pencil.
+ * tests/simulation/test_plan.c holds plans against what the director does. */
+#include "schedule/plan.h"
+
+#include "base/str.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SECOND 1000000LL
+#define MINUTE (60 * SECOND)
+#define DAY (1440 * MINUTE)
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define ZONES 4
+
+struct line {
+	const char *rule;
+	const char *class;
+	int64_t length_ms;
+	const char *zones; /* "01": places */
+	const char *more; /* "skip", "within 3600", "expires 2026-03-02T08:01:00+08:00" */
+};
+
+struct plan_case {
+	const char *name;
+	const char *timezone; /* NULL: Asia/Shanghai */
+	const char *now;
+	const char *until;
+	const char *zones[ZONES]; /* "quiet 22:00-06:00 pass 1 lead 500 output 2" */
+	struct line lines[5];
+	const char *want;
+};
+
+static int64_t time_of(const char *text) {
+	int64_t us = 0;
+	struct error err = {0};
+	if (rfc3339_parse(text, &us, &err) < 0) {
+		fail_msg("%s: %s", text, err.text);
+	}
+	return us;
+}
+
+static void read_zone(const char *text, size_t place, struct zone *ret) {
+	char name[20];
+	int f[4];
+	snprintf(name, sizeof(name), "z%zu", place);
+	*ret = (struct zone){.id = (int64_t)place + 1, .name = strdup(name), .output = 1};
+	const char *at = text != NULL ? text : "";
+	const char *found = strstr(at, "quiet ");
+	if (found != NULL) {
+		assert_int_equal(
+			sscanf(found, "quiet %d:%d-%d:%d", &f[0], &f[1], &f[2], &f[3]),
+			4);
+		ret->quiet[0] = (struct quiet_span){f[0] * 60 + f[1], f[2] * 60 + f[3]};
+		ret->n_quiet = 1;
+	}
+	found = strstr(at, "pass ");
+	ret->pass = found != NULL ? atoi(found + 5) : 0;
+	found = strstr(at, "lead ");
+	ret->lead_ms = found != NULL ? atoi(found + 5) : 0;
+	found = strstr(at, "output ");
+	ret->output = found != NULL ? atoi(found + 7) : 1;
+}
+
+static void read_line(const struct line *line, size_t place, struct plan_input *in) {
+	struct plan_source *source = plan_input_add(in);
+	char title[8];
+	assert_non_null(source);
+	snprintf(title, sizeof(title), "%c", (char)('A' + place));
+	source->schedule = (int64_t)place + 1;
+	source->title = strdup(title);
+	source->rule = strdup(line->rule);
+	source->length_ms = line->length_ms;
+	assert_int_equal(run_class_parse(line->class, &source->class), 0);
+	source->zones = calloc(ZONES, sizeof(*source->zones));
+	for (const char *z = line->zones; *z != '\0'; z++) {
+		source->zones[source->n_zones++] = (uint32_t)(*z - '0');
+	}
+	const char *more = line->more != NULL ? line->more : "";
+	source->conflict = strstr(more, "skip") != NULL ? CONFLICT_SKIP : CONFLICT_WAIT;
+	const char *found = strstr(more, "within ");
+	source->play_within_s = found != NULL ? atoi(found + 7) : 0;
+	found = strstr(more, "expires ");
+	source->expires_us = found != NULL ? time_of(found + 8) : TIME_NONE;
+}
+
+static void read_case(const struct plan_case *c, struct tz **tz, struct plan_input *ret) {
+	const char *timezone = c->timezone != NULL ? c->timezone : "Asia/Shanghai";
+	assert_int_equal(tz_load(timezone, tz, NULL), 0);
+	*ret = (struct plan_input){.tz = *tz,
+				   .now_us = time_of(c->now),
+				   .from_us = time_of(c->now),
+				   .until_us = time_of(c->until)};
+	ret->zones = calloc(ZONES, sizeof(*ret->zones));
+	ret->n_zones = ZONES;
+	for (size_t i = 0; i < ZONES; i++) {
+		read_zone(c->zones[i], i, &ret->zones[i]);
+	}
+	for (size_t i = 0; i < LENGTH(c->lines) && c->lines[i].rule != NULL; i++) {
+		read_line(&c->lines[i], i, ret);
+	}
+}
+
+static void add_time(struct str *s, const struct tz *tz, int64_t us) {
+	char text[RFC3339_SIZE];
+	rfc3339_format(tz, us, text);
+	char *zone = strpbrk(text + 11, "+-Z");
+	str_printf(s, "%.*s", (int)(zone - text - 11), text + 11);
+}
+
+/* "A0 07:00:00-07:10:00 played: reason", a line a spot. */
+static void tell(const struct plan *p, struct str *ret) {
+	for (size_t i = 0; i < p->n_spots; i++) {
+		const struct plan_spot *spot = &p->spots[i];
+		char words[PLAN_WORDS_SIZE];
+		if (!plan_shows(p, spot)) {
+			continue;
+		}
+		plan_words(p, spot, PLAN_EN, words);
+		str_printf(ret, "%s%u ", plan_source_of(p, spot->run)->title, spot->zone);
+		if (spot->start_us != TIME_NONE) {
+			add_time(ret, p->input->tz, spot->start_us);
+			str_append(ret, "-");
+			add_time(ret, p->input->tz, spot->end_us);
+			str_append(ret, " ");
+		}
+		str_printf(ret, "%s%s%s\n", outcome_name(spot->outcome),
+			   words[0] != '\0' ? ": " : "", words);
+	}
+}
+
+#define MARCH(time) "2026-03-02T" time "+08:00"
+
+static const struct plan_case cases[] = {
+	{.name = "alone",
+	 .now = MARCH("06:00:00"),
+	 .until = MARCH("09:00:00"),
+	 .lines = {{"0 7 * * *", "notice", 600000, "02", NULL},
+		   {"at 2026-03-02 08:00:30", "background", 1500, "1", NULL}},
+	 .want = "A0 07:00:00-07:10:00 played\nA2 07:00:00-07:10:00 played\n"
+		 "B1 08:00:30-08:00:31.500 played\n"},
+	{.name = "an equal waits, or is skipped, or waits too long",
+	 .now = MARCH("06:00:00"),
+	 .until = MARCH("09:00:00"),
+	 .lines = {{"0 7 * * *", "notice", 600000, "0", NULL},
+		   {"5 7 * * *", "programme", 1500000, "0", NULL},
+		   {"6 7 * * *", "notice", 1000, "0", "skip"},
+		   {"4 7 * * *", "background", 1000, "0", NULL},
+		   {"3 7 * * *", "notice", 1200000, "0", "within 3600"}},
+	 .want = "A0 07:00:00-07:10:00 played\n"
+		 "E0 07:10:00-07:30:00 played: 7 min later, behind 'A'\n"
+		 "D0 missed: waits 30 min for the end of 'B'\n"
+		 "B0 07:30:00-07:55:00 played: 25 min later, behind 'A'\n"
+		 "C0 skipped: 'A' has the zone\n"},
+	{.name = "one whose turn comes as the other ends had no clash",
+	 .now = MARCH("06:00:00"),
+	 .until = MARCH("09:00:00"),
+	 .lines = {{"0 7 * * *", "notice", 600000, "0", NULL},
+		   {"10 7 * * *", "notice", 1000, "0", NULL},
+		   {"10 7 * * *", "notice", 1000, "0", "skip"}},
+	 .want = "A0 07:00:00-07:10:00 played\nB0 07:10:00-07:10:01 played\n"
+		 "C0 skipped: 'A' has the zone\n"},
+	{.name = "music goes on softly beneath",
+	 .now = MARCH("06:00:00"),
+	 .until = MARCH("09:00:00"),
+	 .lines = {{"0 7 * * *", "background", 600000, "0", NULL},
+		   {"5 7 * * *", "notice", 60000, "0", NULL},
+		   {"5 7 * * *", "notice", 60000, "0", NULL}},
+	 .want = "A0 07:00:00-07:10:00 played: softer beneath 'C' for 2 min\n"
+		 "B0 07:05:00-07:06:00 played\n"
+		 "C0 07:06:00-07:07:00 played: 60 s later, behind 'B'\n"},
+	{.name = "quiet hours",
+	 .now = MARCH("21:00:00"),
+	 .until = "2026-03-03T07:00:00+08:00",
+	 .zones = {"quiet 22:00-06:00", "quiet 22:05-22:06"},
+	 .lines = {{"55 21 * * *", "notice", 600000, "01", NULL},
+		   {"59 21 * * *", "notice", 1000, "0", NULL},
+		   {"0 22 * * *", "notice", 1000, "0", NULL},
+		   {"0 6 * * *", "notice", 1000, "0", NULL}},
+	 .want = "A0 21:55:00-21:59:59.900 cut: quiet hours 22:00 to 06:00 in zone 'z0'\n"
+		 "A1 21:55:00-22:04:59.900 cut: quiet hours 22:05 to 22:06 in zone 'z1'\n"
+		 "B0 skipped: quiet hours 22:00 to 06:00 in zone 'z0'\n"
+		 "C0 skipped: quiet hours 22:00 to 06:00 in zone 'z0'\n"
+		 "D0 06:00:00-06:00:01 played\n"},
+	{.name = "expired",
+	 .now = MARCH("06:00:00"),
+	 .until = MARCH("09:00:00"),
+	 .lines = {{"0 7 * * *", "notice", 90000, "0",
+		    "expires 2026-03-02T07:01:00+08:00"},
+		   {"2 7 * * *", "notice", 90000, "0",
+		    "expires 2026-03-02T07:01:00+08:00"}},
+	 .want = "A0 07:00:00-07:00:59.900 cut: the announcement has expired\n"
+		 "B0 skipped: the announcement has expired\n"},
+	{.name = "passes; a zone that is taken holds up nobody; music has none",
+	 .now = MARCH("06:00:00"),
+	 .until = MARCH("08:30:00"),
+	 .zones = {"pass 1", "", "pass 2"},
+	 .lines = {{"0 7 * * *", "notice", 60000, "012", NULL},
+		   {"0 8 * * *", "programme", 300000, "1", NULL},
+		   {"1 8 * * *", "notice", 60000, "01", NULL},
+		   {"20 7 * * *", "background", 1000, "01", NULL}},
+	 .want = "A0 07:01:02-07:02:02 played: 62 s later, pass 2 of 3\n"
+		 "A1 07:00:00-07:01:00 played\n"
+		 "A2 07:02:04-07:03:04 played: 2 min later, pass 3 of 3\n"
+		 "D0 07:20:00-07:20:01 played\nD1 07:20:00-07:20:01 played\n"
+		 "B1 08:00:00-08:05:00 played\n"
+		 "C0 08:01:00-08:02:00 played\n"
+		 "C1 08:05:00-08:06:00 played: 4 min later, behind 'B'\n"},
+	{.name = "what waited begins on several outputs together, behind the longest "
+		 "lead",
+	 .now = MARCH("06:00:00"),
+	 .until = MARCH("09:00:00"),
+	 .zones = {"output 1", "output 2 lead 700", "output 3"},
+	 .lines = {{"0 7 * * *", "notice", 120000, "012", NULL},
+		   {"1 7 * * *", "notice", 10000, "01", NULL},
+		   {"1 7 * * *", "notice", 10000, "2", NULL}},
+	 .want = "A0 07:00:00-07:02:00 played\nA1 07:00:00-07:02:00 played\n"
+		 "A2 07:00:00-07:02:00 played\n"
+		 "B0 07:02:00.700-07:02:10.700 played: 61 s later, behind 'A'\n"
+		 "B1 07:02:00.700-07:02:10.700 played: 61 s later, behind 'A'\n"
+		 "C2 07:02:00-07:02:10 played: 60 s later, behind 'A'\n"},
+	{.name = "the hour that is skipped, and quiet hours that begin within it",
+	 .timezone = "Europe/Berlin",
+	 .now = "2026-03-29T00:00:00+01:00",
+	 .until = "2026-03-29T05:00:00+02:00",
+	 .zones = {"quiet 02:30-04:00"},
+	 .lines = {{"58 1 * * *", "notice", 600000, "01", NULL},
+		   {"30 2 * * *", "notice", 1000, "1", NULL}},
+	 .want = "A0 01:58:00-01:59:59.900 cut: quiet hours 02:30 to 04:00 in zone 'z0'\n"
+		 "A1 01:58:00-03:08:00 played\n"
+		 "B1 03:08:00-03:08:01 played: 8 min later, behind 'A'\n"},
+};
+
+static void make(const struct plan_case *c, struct tz **tz, struct plan_input *in,
+		 struct plan **ret) {
+	struct error err = {0};
+	read_case(c, tz, in);
+	if (plan_make(in, ret, &err) < 0) {
+		fail_msg("%s: %s", c->name, err.text);
+	}
+}
+
+static void with_a_pencil(void **state) {
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		AUTO(tz_free) struct tz *tz = NULL;
+		AUTO(plan_input_done) struct plan_input in = {0};
+		AUTO(plan_free) struct plan *plan = NULL;
+		AUTO(str_done) struct str told = STR_INIT;
+		make(&cases[i], &tz, &in, &plan);
+		tell(plan, &told);
+		if (strcmp(told.data != NULL ? told.data : "", cases[i].want) != 0) {
+			fail_msg("%s:\n%sinstead of\n%s", cases[i].name, told.data,
+				 cases[i].want);
+		}
+		assert_int_equal(plan->notices.in[PLAN_EN].n, 0);
+	}
+}
+
+/* Over midnight to both days; what is beneath another once; from the instant asked. */
+static void minutes_of_a_day(void **state) {
+	(void)state;
+	static const struct plan_case c = {
+		.name = "days",
+		.now = MARCH("20:00:00"),
+		.until = "2026-03-04T12:00:00+08:00",
+		.lines = {{"50 23 * * *", "background", 1800000, "0", NULL},
+			  {"0 0 * * *", "notice", 300000, "01", NULL},
+			  {"at 2026-03-02 19:59", "notice", 600000, "2", NULL}}};
+	static const struct plan_day want[] = {
+		{0, 20514, 600000, 1},  {0, 20515, 1800000, 2}, {1, 20515, 300000, 1},
+		{0, 20516, 1200000, 1}, {1, 20516, 300000, 1},
+	};
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(plan_input_done) struct plan_input in = {0};
+	AUTO(plan_free) struct plan *plan = NULL;
+	make(&c, &tz, &in, &plan);
+	assert_int_equal(plan->n_days, LENGTH(want));
+	for (size_t i = 0; i < LENGTH(want); i++) {
+		assert_int_equal(plan->days[i].zone, want[i].zone);
+		assert_int_equal(plan->days[i].day, want[i].day);
+		assert_int_equal(plan->days[i].sounding_ms, want[i].sounding_ms);
+		assert_int_equal(plan->days[i].runs, want[i].runs);
+	}
+}
+
+static void runs_that_are_there_already(void **state) {
+	(void)state;
+	static const struct plan_case c = {
+		.name = "begun",
+		.now = MARCH("07:05:00"),
+		.until = MARCH("09:00:00"),
+		.lines = {{"6 7 * * *", "notice", 60000, "0", NULL},
+			  {"0 7 * * *", "notice", 600000, "0", NULL},
+			  {"1 7 * * *", "notice", 30000, "0", NULL}}};
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(plan_input_done) struct plan_input in = {0};
+	AUTO(plan_free) struct plan *plan = NULL;
+	AUTO(str_done) struct str told = STR_INIT;
+	struct error err = {0};
+	read_case(&c, &tz, &in);
+	for (size_t i = 1; i < 3; i++) { /* B sounds since 07:00, C waits since 07:01 */
+		struct plan_source *s = &in.sources[i];
+		free(s->rule);
+		s->rule = NULL;
+		s->run = (int64_t)i;
+		s->due_us = time_of(i == 1 ? MARCH("07:00:00") : MARCH("07:01:00"));
+		s->begun = calloc(1, sizeof(*s->begun));
+		s->begun[0].started_us = i == 1 ? s->due_us : TIME_NONE;
+	}
+	assert_int_equal(plan_make(&in, &plan, &err), 0);
+	tell(plan, &told);
+	assert_string_equal(told.data,
+			    "B0 07:00:00-07:10:00 played\n"
+			    "C0 07:10:00-07:10:30 played: 9 min later, behind 'B'\n"
+			    "A0 07:10:30-07:11:30 played: 5 min later, behind 'B'\n");
+}
+
+static void too_much_ends_early_and_says_so(void **state) {
+	(void)state;
+	static const struct plan_case c = {
+		.name = "many",
+		.now = MARCH("00:00:30"),
+		.until = "2026-05-01T00:00:00+08:00",
+		.lines = {{"* * * * *", "notice", 1000, "0", NULL}}};
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(plan_input_done) struct plan_input in = {0};
+	AUTO(plan_free) struct plan *plan = NULL;
+	make(&c, &tz, &in, &plan);
+	assert_true(plan->more);
+	assert_int_equal(plan->n_runs, PLAN_RUNS_MAX);
+	assert_int_equal(plan->until_us,
+			 time_of(MARCH("00:01:00")) + PLAN_RUNS_MAX * MINUTE);
+	assert_int_equal(plan->days[0].runs, 1439);
+}
+
+static void a_rule_that_cannot_be_read_is_told(void **state) {
+	(void)state;
+	static const struct plan_case c = {
+		.name = "bad",
+		.now = MARCH("06:00:00"),
+		.until = MARCH("09:00:00"),
+		.lines = {{"0 7 * * *", "notice", 1000, "0", NULL},
+			  {"61 7 * * *", "notice", 1000, "0", NULL}}};
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(plan_input_done) struct plan_input in = {0};
+	AUTO(plan_free) struct plan *plan = NULL;
+	make(&c, &tz, &in, &plan);
+	assert_int_equal(plan->n_runs, 1);
+	assert_int_equal(plan->notices.in[PLAN_ZH].n, 1);
+	assert_non_null(strstr(plan->notices.in[PLAN_EN].items[0],
+			       "schedule 2 is left out: column 1"));
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(with_a_pencil),
+		cmocka_unit_test(minutes_of_a_day),
+		cmocka_unit_test(runs_that_are_there_already),
+		cmocka_unit_test(too_much_ends_early_and_says_so),
+		cmocka_unit_test(a_rule_that_cannot_be_read_is_told),
+	};
+	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
