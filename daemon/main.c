@@ -51,6 +51,7 @@ struct box {
 	struct director *director;
 	struct alerts *alerts;
 	struct calls *calls;
+	struct plans *plans;
 	struct ops_context ops;
 	struct admin *admin;
 	struct loop_source *admin_fd;
@@ -386,6 +387,18 @@ static int create_calls(struct box *box, struct error *err) {
 	return calls_new(&config, &box->calls, err);
 }
 
+static int create_plans(struct box *box, struct error *err) {
+	struct plans_config config = {
+		.loop = box->loop,
+		.jobs = box->jobs,
+		.store = box->store,
+		.library = box->library,
+		.clock = box->clock,
+		.tz = box->tz,
+	};
+	return plans_new(&config, &box->plans, err);
+}
+
 static int create_core(struct box *box, struct error *err) {
 	int rc = tz_load(box->config->timezone, &box->tz, err);
 	if (rc >= 0) {
@@ -428,6 +441,7 @@ static int create_admin(struct box *box, struct error *err) {
 		.engine = box->engine,
 		.library = box->library,
 		.recordings = box->recordings,
+		.plans = box->plans,
 		.clock = box->clock,
 		.faults = box->faults,
 		.store = box->store,
@@ -489,6 +503,7 @@ static void box_done(struct box *box) {
 		faults_listen(box->faults, NULL, NULL);
 	}
 	admin_free(MOVE(box->admin));
+	plans_free(box->plans);
 	calls_free(box->calls);
 	alerts_free(MOVE(box->alerts));
 	director_free(box->director);
@@ -526,6 +541,9 @@ static int box_run(struct box *box, struct error *err) {
 	}
 	if (rc >= 0) {
 		rc = create_calls(box, err);
+	}
+	if (rc >= 0) {
+		rc = create_plans(box, err);
 	}
 	if (rc >= 0) {
 		rc = create_admin(box, err);

@@ -291,6 +291,12 @@ static void op_changed(void *ctx, enum admin_table table, int64_t id) {
 	}
 }
 
+static int op_plan(void *ctx, struct plan_ask *asked, admin_plan_render_fn render,
+		   admin_plan_fn done, void *arg, struct error *err) {
+	struct ops_context *c = ctx;
+	return plans_ask(c->plans, asked, render, done, arg, err);
+}
+
 static void op_recording_path(void *ctx, const char *file, char *ret, size_t size) {
 	struct ops_context *c = ctx;
 	recordings_path(c->recordings, file, ret, size);
@@ -325,6 +331,7 @@ const struct admin_ops *ops_table(void) {
 		.clip_delete = op_clip_delete,
 		.clip_path = op_clip_path,
 		.speak = op_speak,
+		.plan = op_plan,
 		.recording_path = op_recording_path,
 		.changed = op_changed,
 		.log = op_log,

@@ -9,6 +9,7 @@
 #include "director.h"
 #include "faults.h"
 #include "library.h"
+#include "plans.h"
 #include "recordings.h"
 #include "web-admin/admin.h"
 
@@ -20,6 +21,7 @@ struct ops_context {
 	struct engine *engine;
 	struct library *library;
 	struct recordings *recordings;
+	struct plans *plans;
 	struct clock *clock;
 	struct faults *faults;
 	struct store *store;

@@ -9,6 +9,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "schedule/calendar.h"
+#include "base/str.h"
+#include "schedule/plan.h"
 #include "schedule/store.h"
 #include "schedule/tz.h"
 
@@ -112,6 +114,12 @@ typedef void (*admin_clip_fn)(void *arg, const struct clip *clip, bool known,
 typedef void (*admin_alert_fn)(void *arg, const struct alert *alert,
 			       const struct error *err);
 
+/* Makes the answer of a plan. Called on a worker: it touches nothing but its arguments.
+ * -ENOMEM. */
+typedef int (*admin_plan_render_fn)(const struct plan *plan, struct str *ret);
+/* The answer (taken), or err. Called exactly once, later. */
+typedef void (*admin_plan_fn)(void *arg, struct str *text, const struct error *err);
+
 enum admin_table {
 	ADMIN_AREAS,
 	ADMIN_OUTPUTS,
@@ -174,6 +182,10 @@ struct admin_ops {
 	int (*speak)(void *ctx, const char *text, const char *voice, double speed,
 		     const char *author, admin_clip_fn done, void *arg,
 		     struct error *err);
+	/* What the next days will sound like, made and rendered beside the core thread.
+	 * Takes the values of *asked in any case. -EAGAIN: too many at once. */
+	int (*plan)(void *ctx, struct plan_ask *asked, admin_plan_render_fn render,
+		    admin_plan_fn done, void *arg, struct error *err);
 	/* Where the file of a recording lies. */
 	void (*recording_path)(void *ctx, const char *file, char *ret, size_t size);
 	/* A row was put or deleted (the store has it already): take it into the plan, the

@@ -1,6 +1,7 @@
 /* api_schedules.c - when to say it: {announcement, zones, areas, rule, from, until,
  * class, missed, conflict, enabled}. */
-#include "fields.h"
+#include "api_schedules.h"
+
 #include "list.h"
 #include "render.h"
 #include "targets.h"
@@ -220,12 +221,11 @@ static int check_references(struct store *store, const struct schedule *s,
 		      : store_targets_resolve(store, &s->zones, &s->areas, &zones, err);
 }
 
-static int read_schedule(struct request *r, enum need need, struct schedule *s,
-			 struct error *err) {
+int api_schedule_read(const struct request *r, const json_t *body, enum need need,
+		      struct schedule *s, struct error *err) {
 	static const char *const names[] = {"announcement", "zones",   "areas", "rule",
 					    "from",         "until",   "class", "missed",
 					    "conflict",     "enabled", NULL};
-	const json_t *body = request_body(r);
 	int rc = fields_known(body, names, err);
 	if (rc >= 0) {
 		rc = field_int(body, "announcement", need, 1, INT64_MAX, &s->announcement,
@@ -255,6 +255,18 @@ static int read_schedule(struct request *r, enum need need, struct schedule *s,
 	return rc < 0 ? rc : check_references(request_config(r)->store, s, err);
 }
 
+void api_schedule_begin(const struct request *r, struct schedule *ret) {
+	*ret = (struct schedule){
+		.from_us = TIME_NONE,
+		.until_us = TIME_NONE,
+		.class = CLASS_NOTICE,
+		.conflict = CONFLICT_WAIT,
+		.enabled = true,
+		.created_us = request_now_us(r),
+		.author = strdup(request_who(r)),
+	};
+}
+
 static int put_schedule(struct request *r, struct schedule *s, struct error *err) {
 	s->changed_us = request_now_us(r);
 	int rc = store_schedule_put(request_config(r)->store, s, err);
@@ -265,18 +277,11 @@ static int put_schedule(struct request *r, struct schedule *s, struct error *err
 }
 
 static void post_schedules(struct request *r) {
-	AUTO(schedule_done)
-	struct schedule s = {
-		.from_us = TIME_NONE,
-		.until_us = TIME_NONE,
-		.class = CLASS_NOTICE,
-		.conflict = CONFLICT_WAIT,
-		.enabled = true,
-		.created_us = request_now_us(r),
-		.author = strdup(request_who(r)),
-	};
+	AUTO(schedule_done) struct schedule s = {0};
 	struct error err = {0};
-	if (read_schedule(r, REQUIRED, &s, &err) < 0 || put_schedule(r, &s, &err) < 0) {
+	api_schedule_begin(r, &s);
+	if (api_schedule_read(r, request_body(r), REQUIRED, &s, &err) < 0 ||
+	    put_schedule(r, &s, &err) < 0) {
 		reply_error(r, &err);
 		return;
 	}
@@ -287,7 +292,8 @@ static void patch_schedule(struct request *r) {
 	AUTO(schedule_done) struct schedule s = {0};
 	struct error err = {0};
 	if (store_schedule_get(request_config(r)->store, request_id(r), &s, &err) < 0 ||
-	    read_schedule(r, OPTIONAL, &s, &err) < 0 || put_schedule(r, &s, &err) < 0) {
+	    api_schedule_read(r, request_body(r), OPTIONAL, &s, &err) < 0 ||
+	    put_schedule(r, &s, &err) < 0) {
 		reply_error(r, &err);
 		return;
 	}

@@ -119,6 +119,17 @@ void reply_empty(struct request *r) {
 	request_answered(r);
 }
 
+void reply_text(struct request *r, const char *type, struct str *text) {
+	if (text->data == NULL) {
+		answer(r, 200, type, NULL); /* without memory, 500 */
+	} else {
+		begin(r, 200, type);
+		r->reply.len = text->len;
+		r->reply.body = MOVE(text->data);
+	}
+	request_answered(r);
+}
+
 void reply_stream(struct request *r, const char *type, struct stream stream) {
 	begin(r, 200, type);
 	r->reply.stream = stream;

@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 struct request;
+struct str;
 
 enum method {
 	METHOD_GET, /* HEAD as well: the answer loses its body on the way out */
@@ -60,6 +61,7 @@ const struct route *api_clips_routes(void);
 const struct route *api_announcements_routes(void);
 const struct route *api_calendars_routes(void);
 const struct route *api_live_routes(void);
+const struct route *api_plan_routes(void);
 const struct route *api_schedules_routes(void);
 const struct route *api_overrides_routes(void);
 const struct route *api_recordings_routes(void);
@@ -122,6 +124,8 @@ void reply_json(struct request *r, int status, json_t *body);
 void reply_created(struct request *r, json_t *body, const char *path_format, ...)
 	__attribute__((format(printf, 3, 4)));
 void reply_empty(struct request *r); /* 204 */
+/* 200 with a text made elsewhere, which is taken. type lives for ever. */
+void reply_text(struct request *r, const char *type, struct str *text);
 /* A file of the box, with ETag, Range and If-None-Match (RFC 9110). */
 void reply_file(struct request *r, const char *path, const char *type, const char *etag);
 /* problem+json (RFC 9457). field NULL or "" where none is at fault. */

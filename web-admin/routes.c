@@ -10,15 +10,12 @@
 typedef const struct route *(*table_fn)(void);
 
 static const table_fn tables[] = {
-	api_alerts_routes,    api_announcements_routes,
-	api_areas_routes,     api_calendars_routes,
-	api_clips_routes,     api_health_routes,
-	api_live_routes,      api_outputs_routes,
-	api_overrides_routes, api_recordings_routes,
-	api_rules_routes,     api_runs_routes,
-	api_schedules_routes, api_status_routes,
-	api_tokens_routes,    api_zones_routes,
-	events_routes,
+	api_alerts_routes,    api_announcements_routes, api_areas_routes,
+	api_calendars_routes, api_clips_routes,         api_health_routes,
+	api_live_routes,      api_outputs_routes,       api_overrides_routes,
+	api_plan_routes,      api_recordings_routes,    api_rules_routes,
+	api_runs_routes,      api_schedules_routes,     api_status_routes,
+	api_tokens_routes,    api_zones_routes,         events_routes,
 };
 
 #define TABLES (sizeof(tables) / sizeof(tables[0]))

@@ -283,6 +283,26 @@ static void op_log(void *ctx, int priority, const char *text) {
 	str_copy(p->log, sizeof(p->log), text);
 }
 
+/* Of a box that plans nothing. */
+static int op_plan(void *ctx, struct plan_ask *asked, admin_plan_render_fn render,
+		   admin_plan_fn done, void *arg, struct error *err) {
+	struct paper *p = ctx;
+	struct plan_input in = {.tz = p->tz,
+				.now_us = p->now_us,
+				.from_us = asked->from_us,
+				.until_us = asked->until_us};
+	AUTO(plan_free) struct plan *plan = NULL;
+	AUTO(str_done) struct str text = STR_INIT;
+	p->drafts = asked->n_drafts;
+	plan_ask_done(asked);
+	int rc = plan_make(&in, &plan, err);
+	if (rc < 0 || render(plan, &text) < 0) {
+		return rc < 0 ? rc : error_set(err, ENOMEM, "no memory for a plan");
+	}
+	done(arg, &text, NULL);
+	return 0;
+}
+
 static const struct admin_ops ops = {
 	.clock = op_clock,
 	.zone_status = op_zone_status,
@@ -306,6 +326,7 @@ static const struct admin_ops ops = {
 	.clip_delete = op_clip_delete,
 	.clip_path = op_clip_path,
 	.speak = op_speak,
+	.plan = op_plan,
 	.recording_path = op_recording_path,
 	.changed = op_changed,
 	.log = op_log,

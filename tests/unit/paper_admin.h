@@ -14,6 +14,7 @@ struct paper {
 	int changed;        /* calls of ops->changed */
 	int pushed;         /* of ops->push and zone_test; the run's id is this number */
 	int stopped;        /* of ops->run_stop */
+	size_t drafts;      /* of the last ops->plan */
 	int imported;       /* of clip_import and speak */
 	bool deny_spool;    /* clip_spool fails with -ENOSPC */
 	bool joined;        /* calls run within a transaction of the test */

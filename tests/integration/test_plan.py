@@ -1,0 +1,209 @@
+"""What the plan of a running box says, in JSON and as a calendar; and that it comes true."""
+
+import datetime
+import json
+import time
+
+import icalendar
+import pytest
+
+from rig import sound
+from rig.daemon import ZONE
+
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture(name="box")
+def box_(make_box, folder):
+    box = make_box().start()
+    box.outlet = box.output(f"wav:{folder}/out.wav")
+    box.east = box.zone("东村", box.outlet, [0], quiet=[{"from": "12:00", "to": "14:00"}])
+    box.west = box.zone("West", box.outlet, [1])
+    return box
+
+
+def silence(box, title, ms, **more):
+    return box.announcement([{"silence_ms": ms}], title, **more)
+
+
+def tomorrow(hour=0, minute=0):
+    day = datetime.datetime.now(ZONE).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return day + DAY
+
+
+def when(text):
+    return datetime.datetime.fromisoformat(text) if text else None
+
+
+def spots(plan, title):
+    return {(z["name"], i["due"][11:16]): z
+            for i in plan["items"] if i["title"] == title for z in i["zones"]}  # fmt: skip
+
+
+def test_a_day_as_it_will_be(box):
+    api = box.api
+    news = silence(box, "News", 600000, repeat=1)
+    both = {"zones": [box.east, box.west]}
+    for title, rule, more in (
+        ("Music", "0 7 * * *", {"class": "background"}),
+        ("Market; \"Fair\", and\\more", "5 7 * * *", {}),
+        ("Noon", "30 12 * * *", {}),
+        ("Quick", "6 7 * * *", {"conflict": "skip"}),
+        ("Late", "57 11 * * *", {"class": "programme"}),
+    ):
+        body = silence(box, title, 600000) if title != "News" else news
+        api.post("/schedules", {"announcement": body, "rule": rule, **both, **more})
+    api.post("/schedules", {"announcement": news, "rule": "0 8 * * *", **both, "enabled": False})
+    params = {"from": tomorrow().isoformat(), "days": 1}
+    plan = api.get("/plan", params=params)
+    assert plan["notices"] == [] and plan["next"] is None
+    assert [i["title"] for i in plan["items"]] == [
+        "Music", "Market; \"Fair\", and\\more", "Quick", "Late", "Noon"]  # fmt: skip
+    music = spots(plan, "Music")[("West", "07:00")]
+    assert music["outcome"] == "played" and music["plays_ms"] == 600000
+    assert [c["solved"] for c in music["clashes"]] == ["softer"]
+    assert music["clashes"][0]["with"]["title"].startswith("Market")
+    quick = spots(plan, "Quick")[("东村", "07:06")]
+    assert (quick["outcome"], quick["starts"], quick["plays_ms"]) == ("skipped", None, 0)
+    assert quick["clashes"][0]["solved"] == "skipped" and "Market" in quick["reason"]["en"]
+    noon = spots(plan, "Noon")
+    assert noon["东村", "12:30"]["reason"] == {
+        "en": "quiet hours 12:00 to 14:00 in zone '东村'", "zh": "分区“东村”在 12:00 至 14:00 静音"}  # fmt: skip
+    assert noon["West", "12:30"]["outcome"] == "played"
+    late = spots(plan, "Late")
+    assert late["东村", "11:57"]["outcome"] == "cut"
+    assert when(late["东村", "11:57"]["ends"]) < tomorrow(12)
+    day = tomorrow().date().isoformat()
+    minutes = {d["name"]: (d["date"], d["runs"], d["minutes"]) for d in plan["days"]}
+    # 07:00 to 07:15 twice over, and what begins at 11:57.
+    assert minutes == {"West": (day, 4, 35.0), "东村": (day, 3, 18.0)}
+    alone = api.get("/plan", params={**params, "zone": box.west})
+    assert {z["name"] for i in alone["items"] for z in i["zones"]} == {"West"}
+    assert [d["name"] for d in alone["days"]] == ["West"]
+
+
+def test_what_is_not_saved_stands_beside_it(box):
+    api = box.api
+    news = silence(box, "News", 300000)
+    saved = api.post("/schedules", {"announcement": news, "rule": "0 8 * * *", "zones": [box.west]})
+    params = {"from": tomorrow().isoformat(), "days": 1}
+    fresh = {"announcement": news, "rule": "2 8 * * *", "zones": [box.west]}
+    ask = {"schedules": [fresh, {**fresh, "rule": "3 8 * * *"}]}
+    plan = api.post("/plan", ask, params=params)
+    assert [(i["schedule"], i["draft"]) for i in plan["items"]] == [
+        (saved["id"], None), (None, 0), (None, 1)]  # fmt: skip
+    starts = [when(i["zones"][0]["starts"]) for i in plan["items"]]
+    assert starts == [tomorrow(8), tomorrow(8, 5), tomorrow(8, 10)]
+    assert plan["items"][1]["zones"][0]["clashes"][0]["with"]["schedule"] == saved["id"]
+    moved = api.post("/plan", {"schedules": [{"id": saved["id"], "rule": "0 9 * * *"}]}, params=params)
+    assert [(i["schedule"], i["draft"], i["due"][11:16]) for i in moved["items"]] == [(saved["id"], 0, "09:00")]
+    off = api.post("/plan", {"schedules": [{"id": saved["id"], "enabled": False}]}, params=params)
+    assert off["items"] == [] and off["days"] == []
+    assert api.get("/schedules")["items"] == [saved], "nothing was written"
+
+
+def test_what_is_wrong_is_named(box):
+    api = box.api
+    news = silence(box, "News", 1000)
+    good = {"announcement": news, "rule": "0 8 * * *", "zones": [box.west]}
+    for field, ask in {
+        "schedules": {},
+        "schedules[0]": {"schedules": [5]},
+        "schedules[1].rule": {"schedules": [good, {**good, "rule": "60 * * * *"}]},
+        "schedules[0].zones": {"schedules": [{"announcement": news, "rule": "0 8 * * *"}]},
+        "schedules[0].id": {"schedules": [{"id": 12345}]},
+        "schedules[0].x": {"schedules": [{**good, "x": 1}]},
+    }.items():
+        assert api.refused("POST", "/plan", 422, body=ask)["field"] == field
+    twice = {"schedules": [{"id": api.post("/schedules", good)["id"]}] * 2}
+    assert api.refused("POST", "/plan", 422, body=twice)["field"] == "schedules[1].id"
+    for path in ("/plan", "/plan.ics"):
+        for params, field in (
+            ({"to": "2020-01-01T00:00:00Z"}, "to"), ({"days": 63}, "days"), ({"days": 0}, "days"),
+            ({"zone": 12345}, "zone"), ({"from": "x"}, "from"),
+            ({"days": 1, "to": "2099-01-01T00:00:00Z"}, "days"), ({"to": "2099-01-01T00:00:00Z"}, "to"),
+        ):  # fmt: skip
+            assert api.refused("GET", path, 422, params=params)["field"] == field
+
+
+def test_the_calendar_is_read_by_others(box):
+    api = box.api
+    title = "开会; 村委会, \"大院\"\\东 " + "很长的标题" * 8
+    said = silence(box, title, 90500)
+    one = api.post("/schedules", {"announcement": said, "rule": "0 8 * * *", "zones": [box.east, box.west]})
+    api.post("/schedules", {"announcement": silence(box, "Noon", 1000), "rule": "0 13 * * *",
+                            "zones": [box.east]})  # fmt: skip
+    params = {"from": tomorrow().isoformat(), "days": 3}
+    text = api.get("/plan.ics", params=params)
+    assert all(len(line) <= 75 for line in text.split(b"\r\n")), "folded"
+    assert b"\n" not in text.replace(b"\r\n", b"") and text.endswith(b"END:VCALENDAR\r\n")
+    for line in text.split(b"\r\n"):
+        line.decode()  # never within a character
+    calendar = icalendar.Calendar.from_ical(text)
+    assert calendar["VERSION"] == "2.0" and calendar["PRODID"]
+    events = calendar.walk("VEVENT")
+    assert not any(e.errors for e in events) and len(events) == 6
+    first = next(e for e in events if e["STATUS"] == "CONFIRMED")
+    assert str(first["SUMMARY"]) == title
+    assert str(first["LOCATION"]) == "东村, West"
+    assert first["DTSTART"].dt == tomorrow(8)
+    assert first["DTEND"].dt == tomorrow(8) + datetime.timedelta(seconds=91)
+    assert abs((first["DTSTAMP"].dt - datetime.datetime.now(datetime.timezone.utc)).total_seconds()) < 60
+    silent = next(e for e in events if e["STATUS"] == "CANCELLED")
+    assert "quiet hours 12:00 to 14:00" in str(silent["DESCRIPTION"])
+    uids = [str(e["UID"]) for e in events]
+    assert len(set(uids)) == 6
+    due = tomorrow(8).astimezone(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    assert f"schedule-{one['id']}-{due}@dalaba" in uids
+    again = icalendar.Calendar.from_ical(api.get("/plan.ics", params={**params, "days": 2}))
+    assert {str(e["UID"]) for e in again.walk("VEVENT")} < set(uids), "the same from call to call"
+
+
+def test_it_comes_true(box):
+    """Three that crowd the same seconds, and one that is pushed for later."""
+    api = box.api
+    at = datetime.datetime.now(ZONE).replace(microsecond=0) + datetime.timedelta(seconds=8)
+    zones = [box.east, box.west] if not 11 <= at.hour < 14 else [box.west]
+    for title, seconds, more in (("one", 0, {}), ("two", 1, {}), ("three", 1, {"conflict": "skip"})):
+        rule = (at + datetime.timedelta(seconds=seconds)).strftime("at %Y-%m-%d %H:%M:%S")
+        api.post("/schedules", {"announcement": silence(box, title, 1500), "rule": rule, "zones": zones, **more})
+    pushed = api.post("/runs", {"announcement": silence(box, "push", 500), "zones": zones, "class": "notice",
+                                "at": (at + datetime.timedelta(seconds=2)).isoformat()})  # fmt: skip
+    plan = api.get("/plan")
+    assert [i["title"] for i in plan["items"]] == ["one", "two", "three", "push"]
+    assert plan["items"][3]["run"] == pushed["id"] and plan["items"][3]["schedule"] is None
+    last = max(when(z["ends"]) for i in plan["items"] for z in i["zones"] if z["ends"])
+    time.sleep((last - datetime.datetime.now(ZONE)).total_seconds() + 1.5)
+    runs = {r["title"]: r for r in api.all("/runs")}
+    for item in plan["items"]:
+        was = {z["zone"]: z for z in runs[item["title"]]["zones"]}
+        for z in item["zones"]:
+            told = json.dumps([z, was[z["zone"]]], ensure_ascii=False)
+            assert was[z["zone"]]["outcome"] == z["outcome"], told
+            if z["starts"]:
+                apart = when(was[z["zone"]]["started"]) - when(z["starts"])
+                assert abs(apart.total_seconds()) < 0.5, told
+                assert abs(was[z["zone"]]["played_ms"] - z["plays_ms"]) < 500, told
+
+
+def test_words_and_recordings_have_their_length(box, folder):
+    api = box.api
+    clip = box.clip(sound.write_wav(folder / "c.wav", sound.noise(2.0, 7)), "clip")
+    parts = [{"chime": "three-tone"}, {"clip": clip["id"]}, {"text": "一二三"}, {"silence_ms": 250}]
+    said = box.announcement(parts, "parts", repeat=3, gap_ms=1000)
+    api.post("/schedules", {"announcement": said, "rule": "0 8 * * *", "zones": [box.west]})
+    params = {"from": tomorrow().isoformat(), "days": 1}
+    deadline = time.monotonic() + 30
+    while api.get("/plan", params=params)["items"][0]["estimated"]:
+        assert time.monotonic() < deadline, "its words are spoken when it is saved"
+        time.sleep(0.2)
+    item = api.get("/plan", params=params)["items"][0]
+    spoken = api.post("/speech", {"text": "一二三"}, expect=(200, 201))["duration_ms"]
+    chime = (item["length_ms"] - 2 * 1000) / 3 - spoken - clip["duration_ms"] - 250
+    assert 500 < chime < 5000
+    run = api.post("/runs", {"announcement": said, "zones": [box.west]})["id"]
+    deadline = time.monotonic() + 60
+    while api.get(f"/runs/{run}")["state"] != "played":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert abs(api.get(f"/runs/{run}")["zones"][0]["played_ms"] - item["length_ms"]) < 100
