@@ -128,6 +128,14 @@ static const struct args_option rule_options[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct args_option plan_options[] = {
+	{"days", "N", "today and the days behind it, 1 to 62 (7 otherwise)"},
+	{"from", "TIME", "from then on, as 2026-12-01T00:00:00+08:00 (now otherwise)"},
+	{"zone", "NAME", "in this zone alone"},
+	{"ics", NULL, "as a calendar file (iCalendar) for other programs"},
+	{NULL, NULL, NULL},
+};
+
 static const struct args_option runs_options[] = {
 	{"from", "TIME", "due at or after"},
 	{"to", "TIME", "due before"},
@@ -177,6 +185,9 @@ static const struct command commands[] = {
 	 replace_options},
 	{"schedule restore", "ID DUE", "let what is due then be as the rule has it",
 	 dalabactl_schedule_restore, no_options},
+	{"plan", "",
+	 "what the next days will sound like, what clashes and what is skipped",
+	 dalabactl_plan, plan_options},
 	{"runs", "", "what was played, where, how late, and why not", dalabactl_runs,
 	 runs_options},
 	{"stop", "", "stop what sounds or waits, everywhere or in some zones",

@@ -26,6 +26,7 @@ enum exit_code {
 int dalabactl_status(struct client *c, const struct args *args, struct error *err);
 int dalabactl_zones(struct client *c, const struct args *args, struct error *err);
 int dalabactl_runs(struct client *c, const struct args *args, struct error *err);
+int dalabactl_plan(struct client *c, const struct args *args, struct error *err);
 int dalabactl_play(struct client *c, const struct args *args, struct error *err);
 int dalabactl_say(struct client *c, const struct args *args, struct error *err);
 int dalabactl_stop(struct client *c, const struct args *args, struct error *err);

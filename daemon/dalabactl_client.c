@@ -200,8 +200,8 @@ static int refused(const struct client *c, const struct reply *reply, struct err
 			       detail, hint);
 }
 
-/* Sends what was prepared. */
-static int perform(struct client *c, struct str *body, struct reply *ret,
+/* Sends what was prepared. json: so is an answer that is no refusal. */
+static int perform(struct client *c, struct str *body, bool json, struct reply *ret,
 		   struct error *err) {
 	CURLcode code = curl_easy_perform(c->curl);
 	if (code != CURLE_OK) {
@@ -210,7 +210,8 @@ static int perform(struct client *c, struct str *body, struct reply *ret,
 	long status = 0;
 	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
 	AUTO(reply_done) struct reply reply = {.status = (int)status};
-	if (body->len > 0) {
+	bool refusal = status < 200 || status > 299;
+	if (body->len > 0 && (json || refusal)) {
 		reply.json = json_loadb(body->data, body->len, JSON_DECODE_ANY, NULL);
 		if (reply.json == NULL) {
 			return not_dalaba(c, reply.status, err);
@@ -220,7 +221,7 @@ static int perform(struct client *c, struct str *body, struct reply *ret,
 	if (reply.body == NULL) {
 		return error_set(err, ENOMEM, "no memory for the answer");
 	}
-	if (status < 200 || status > 299) {
+	if (refusal) {
 		return refused(c, &reply, err);
 	}
 	*ret = reply;
@@ -246,7 +247,14 @@ int client_call(struct client *c, const char *method, const char *path,
 		curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, "");
 	}
 	curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
-	return perform(c, &answer, ret, err);
+	return perform(c, &answer, true, ret, err);
+}
+
+int client_fetch(struct client *c, const char *path, struct reply *ret,
+		 struct error *err) {
+	AUTO(str_done) struct str answer = STR_INIT;
+	int rc = prepare(c, path, "Accept: */*", &answer, err);
+	return rc < 0 ? rc : perform(c, &answer, false, ret, err);
 }
 
 int client_upload(struct client *c, const char *path, const char *name, struct reply *ret,
@@ -272,7 +280,7 @@ int client_upload(struct client *c, const char *path, const char *name, struct r
 	/* The length of a pipe is not known: -1 sends it in chunks. */
 	curl_off_t size = S_ISREG(st.st_mode) ? (curl_off_t)st.st_size : -1;
 	curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, size);
-	rc = perform(c, &answer, ret, err);
+	rc = perform(c, &answer, true, ret, err);
 	if (rc < 0 && ferror(file)) {
 		return error_set(err, EIO, "cannot read '%s' to its end", name);
 	}
@@ -288,7 +296,7 @@ int client_send(struct client *c, const char *path, const void *bytes, size_t n,
 	}
 	curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, bytes);
 	curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)n);
-	return perform(c, &answer, ret, err);
+	return perform(c, &answer, true, ret, err);
 }
 
 /* Appends a page to items; sets *cursor to that of the next page, NULL at the end. */

@@ -37,6 +37,9 @@ static inline void reply_done_auto(struct reply *reply) {
  * request's field; -EPROTO what answers is not a dalaba. */
 int client_call(struct client *c, const char *method, const char *path,
 		const json_t *body, struct reply *ret, struct error *err);
+/* GETs what is not JSON, as it is. */
+int client_fetch(struct client *c, const char *path, struct reply *ret,
+		 struct error *err);
 /* POSTs the bytes of a file. -ENOENT, -EACCES, ...: it cannot be read. */
 int client_upload(struct client *c, const char *path, const char *name, struct reply *ret,
 		  struct error *err);

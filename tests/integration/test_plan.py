@@ -2,6 +2,9 @@
 
 import datetime
 import json
+import os
+import pathlib
+import subprocess
 import time
 
 import icalendar
@@ -11,6 +14,8 @@ from rig import sound
 from rig.daemon import ZONE
 
 DAY = datetime.timedelta(days=1)
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DALABACTL = ROOT / os.environ.get("DALABA_BUILD", "build") / "dalabactl"
 
 
 @pytest.fixture(name="box")
@@ -207,3 +212,49 @@ def test_words_and_recordings_have_their_length(box, folder):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     assert abs(api.get(f"/runs/{run}")["zones"][0]["played_ms"] - item["length_ms"]) < 100
+
+
+def test_as_a_clerk_reads_it(box):
+    api = box.api
+    said = {title: silence(box, title, ms) for title, ms in (("News", 600000), ("开会", 45000), ("Noon", 90000))}
+    for title, rule in (("News", "0 7 * * *"), ("开会", "5 7 * * *"), ("Noon", "30 12 * * *")):
+        api.post("/schedules", {"announcement": said[title], "rule": rule, "zones": [box.east, box.west]})
+
+    def dalabactl(*words, lang="C.UTF-8", status=0):
+        env = {**os.environ, "LC_ALL": lang}
+        done = subprocess.run([DALABACTL, "plan", "--socket", box.socket, *words], env=env,
+                              capture_output=True, text=True, timeout=60)  # fmt: skip
+        assert done.returncode == status, done
+        return done.stdout if status == 0 else done.stderr
+
+    date = tomorrow().date().isoformat()
+    words = ("--from", tomorrow().isoformat(), "--days", "1")
+    assert dalabactl(*words).splitlines() == [
+        tomorrow().strftime("%A ") + date,
+        "TIME   TITLE  LENGTH    ZONES       NOTE",
+        "07:00  News   10.0 min  东村, West  ",
+        "07:05  开会   45 s      东村, West  5 min later, behind 'News'",
+        "12:30  Noon   90 s      东村        not played: quiet hours 12:00 to 14:00 in zone '东村'",
+        "12:30  Noon   90 s      West        ",
+        "minutes: 东村 10.8, West 12.2",
+        "",
+    ]
+    weekday = "一二三四五六日"[tomorrow().weekday()]
+    assert dalabactl(*words, lang="zh_CN.UTF-8").splitlines() == [
+        f"{date} 星期{weekday}",
+        "时间   内容  时长       分区        说明",
+        "07:00  News  10.0 分钟  东村, West  ",
+        "07:05  开会  45 秒      东村, West  推迟 5 分钟，排在“News”之后",
+        "12:30  Noon  90 秒      东村        不播：分区“东村”在 12:00 至 14:00 静音",
+        "12:30  Noon  90 秒      West        ",
+        "播出分钟数：东村 10.8，West 12.2",
+        "",
+    ]
+    assert "东村" not in dalabactl(*words, "--zone", "West")
+    assert len(icalendar.Calendar.from_ical(dalabactl(*words, "--ics")).walk("VEVENT")) == 3
+    assert len(json.loads(dalabactl(*words, "--json"))["items"]) == 3
+    assert dalabactl("--days", "0", status=2) and dalabactl("--ics", "--json", status=2)
+    assert "there is no zone" in dalabactl("--zone", "Nowhere", status=1)
+    for row in api.all("/schedules"):
+        api.delete(f"/schedules/{row['id']}")
+    assert dalabactl(*words).startswith("nothing is planned from ")
