@@ -9,17 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool in_chinese(void) {
-	static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *value = getenv(names[i]);
-		if (value != NULL && value[0] != '\0') {
-			return strncmp(value, "zh", 2) == 0;
-		}
-	}
-	return false;
-}
-
 static const char *sentence(const json_t *both, bool zh) {
 	return json_text(both, zh ? "zh" : "en");
 }
@@ -152,7 +141,7 @@ static int print_day(const json_t *plan, size_t *at, bool zh, struct error *err)
 }
 
 static int print_plan(const json_t *plan, struct error *err) {
-	bool zh = in_chinese();
+	bool zh = dalabactl_lang() == RULE_ZH;
 	size_t n = json_array_size(json_object_get(plan, "items"));
 	size_t i = 0;
 	json_t *notice;

@@ -395,6 +395,7 @@ static int create_plans(struct box *box, struct error *err) {
 		.library = box->library,
 		.clock = box->clock,
 		.tz = box->tz,
+		.calendar = box->calendar,
 	};
 	return plans_new(&config, &box->plans, err);
 }

@@ -419,11 +419,16 @@ int plan_snapshot_new(const struct plan_snapshot_config *config, struct plan_ask
 	*ask = (struct plan_ask){0};
 	s->page.limit = PAGE;
 	s->in.tz = config->tz;
-	s->in.calendar = config->calendar;
 	s->in.now_us = config->now_us;
 	s->in.from_us = s->ask.from_us > config->now_us ? s->ask.from_us : config->now_us;
 	s->in.until_us = s->ask.until_us;
 	s->in.zone = s->ask.zone;
+	/* A worker reads it, and holiday files may come meanwhile. */
+	int rc = calendar_copy(config->calendar, &s->in.calendar, err);
+	if (rc < 0) {
+		plan_snapshot_free(s);
+		return rc;
+	}
 	*ret = s;
 	return 0;
 }

@@ -42,6 +42,26 @@ void calendar_free(struct calendar *c) {
 	}
 }
 
+int calendar_copy(const struct calendar *c, struct calendar **ret, struct error *err) {
+	AUTO(calendar_free) struct calendar *copy = NULL;
+	int rc = c != NULL ? calendar_new(&copy, err) : 0;
+	for (size_t i = 0; rc >= 0 && c != NULL && i < N_YEARS; i++) {
+		if (c->years[i] == NULL) {
+			continue;
+		}
+		copy->years[i] = malloc(sizeof(*copy->years[i]));
+		if (copy->years[i] == NULL) {
+			rc = error_set(err, ENOMEM, "no memory for the calendar");
+		} else {
+			*copy->years[i] = *c->years[i];
+		}
+	}
+	if (rc >= 0) {
+		*ret = MOVE(copy);
+	}
+	return rc;
+}
+
 void calendar_become(struct calendar *c, struct calendar *by) {
 	forget(c);
 	*c = *by;

@@ -13,6 +13,9 @@ int calendar_new(struct calendar **ret, struct error *err);
 void calendar_free(struct calendar *c); /* NULL is fine */
 DEFINE_AUTO(struct calendar *, calendar_free)
 
+/* One of its own, for who reads while the other may change; NULL gives NULL. */
+int calendar_copy(const struct calendar *c, struct calendar **ret, struct error *err);
+
 /* Lays a file over what is there: its days win. A year is known once its own file was
  * added. -ENOMEM leaves it half laid. */
 int calendar_add(struct calendar *c, const struct holidays *file, struct error *err);

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "priority.h"
+#include "rule_words.h"
 
 #include <string.h>
 
@@ -54,6 +55,7 @@ void plan_input_done(struct plan_input *in) {
 	free(in->zones);
 	free(in->sources);
 	notices_done(&in->notices);
+	calendar_free(in->calendar);
 	*in = (struct plan_input){0};
 }
 
@@ -337,21 +339,62 @@ static void take_up(struct sim *s, struct plan_run *run) {
 /* ---------------------------------------------------------------------- from the start
  */
 
+static bool is_told(const struct plan_notices *notices, const char *en) {
+	for (size_t i = 0; i < notices->in[PLAN_EN].n; i++) {
+		if (strcmp(notices->in[PLAN_EN].items[i], en) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What is not known of the days on which it may be due, once for all of which the same is
+ * to be said. 0 or -ENOMEM. */
+static int tell_unknown(struct sim *s, const struct plan_source *source,
+			const struct rule *rule) {
+	const struct plan_input *in = s->in;
+	int64_t from_us = later(in->from_us, source->from_us);
+	int64_t to_us = in->until_us - 1;
+	AUTO(str_done) struct str en = STR_INIT;
+	AUTO(str_done) struct str zh = STR_INIT;
+	if (source->until_us != TIME_NONE && source->until_us - 1 < to_us) {
+		to_us = source->until_us - 1;
+	}
+	int rc = from_us > to_us ? 0
+				 : rule_notice(rule, in->tz, in->calendar, from_us, to_us,
+					       RULE_EN, &en);
+	if (rc <= 0 || is_told(&s->plan->notices, en.data)) {
+		return rc < 0 ? rc : 0;
+	}
+	rc = rule_notice(rule, in->tz, in->calendar, from_us, to_us, RULE_ZH, &zh);
+	return rc < 0 ? rc : plan_notice(&s->plan->notices, en.data, zh.data);
+}
+
+static int tell_left_out(struct sim *s, const struct plan_source *source,
+			 const struct error *why) {
+	char en[ERROR_TEXT_SIZE + 80];
+	char zh[ERROR_TEXT_SIZE + 80];
+	str_format(en, sizeof(en), "schedule %lld is left out: %s",
+		   (long long)source->schedule, why->text);
+	str_format(zh, sizeof(zh), "定时 %lld 没有列入：%s", (long long)source->schedule,
+		   why->text);
+	return plan_notice(&s->plan->notices, en, zh);
+}
+
 static int parse_rules(struct sim *s, struct error *err) {
 	for (size_t i = 0; i < s->in->n_sources; i++) {
 		const struct plan_source *source = &s->in->sources[i];
 		struct error why = {0};
-		if (source->rule == NULL ||
-		    rule_parse(source->rule, &s->rules[i], &why) >= 0) {
+		if (source->rule == NULL) {
 			continue;
 		}
-		char en[ERROR_TEXT_SIZE + 80];
-		char zh[ERROR_TEXT_SIZE + 80];
-		str_format(en, sizeof(en), "schedule %lld is left out: %s",
-			   (long long)source->schedule, why.text);
-		str_format(zh, sizeof(zh), "定时 %lld 没有列入：%s",
-			   (long long)source->schedule, why.text);
-		if (why.code == ENOMEM || plan_notice(&s->plan->notices, en, zh) < 0) {
+		int rc = rule_parse(source->rule, &s->rules[i], &why);
+		if (rc >= 0) {
+			rc = tell_unknown(s, source, s->rules[i]);
+		} else if (rc != -ENOMEM) {
+			rc = tell_left_out(s, source, &why);
+		}
+		if (rc < 0) {
 			return error_set(err, ENOMEM, "no memory for a plan");
 		}
 	}

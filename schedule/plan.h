@@ -62,8 +62,8 @@ int plan_notice(struct plan_notices *notices, const char *en, const char *zh);
 /* Everything a plan is made of; owned. The sources in the order in which the director
  * takes those that are due at once: runs by id, then schedules by id, new ones last. */
 struct plan_input {
-	const struct tz *tz;             /* borrowed */
-	const struct calendar *calendar; /* borrowed; NULL: no holidays */
+	const struct tz *tz;       /* borrowed */
+	struct calendar *calendar; /* its own; NULL: no holidays */
 	int64_t now_us;
 	int64_t from_us;  /* what is due before is shown where it sounds after; >= now */
 	int64_t until_us; /* what is due at or after it is not shown */

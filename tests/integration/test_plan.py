@@ -214,6 +214,21 @@ def test_words_and_recordings_have_their_length(box, folder):
     assert abs(api.get(f"/runs/{run}")["zones"][0]["played_ms"] - item["length_ms"]) < 100
 
 
+def test_a_year_without_holidays_is_told(box):
+    """In each plan that depends on it, and in no other."""
+    api = box.api
+    said = silence(box, "News", 1000)
+    draft = {"announcement": said, "rule": "0 8 * * *; workday", "zones": [box.west]}
+    far = {"from": "2090-01-01T00:00:00+08:00", "days": 3}
+    notices = api.post("/plan", {"schedules": [draft]}, params=far)["notices"]
+    assert len(notices) == 1 and "2090" in notices[0]["en"] and "2090" in notices[0]["zh"]
+    assert api.post("/plan", {"schedules": [{**draft, "rule": "0 8 * * *"}]}, params=far)["notices"] == []
+    year = {"year": 2090, "papers": [], "days": [{"name": "元旦", "date": "2090-01-02", "isOffDay": True}]}
+    api.post("/calendars/town", year)
+    plan = api.post("/plan", {"schedules": [draft]}, params=far)
+    assert plan["notices"] == [] and [i["due"][:10] for i in plan["items"]] == ["2090-01-03"]
+
+
 def test_as_a_clerk_reads_it(box):
     api = box.api
     said = {title: silence(box, title, ms) for title, ms in (("News", 600000), ("开会", 45000), ("Noon", 90000))}

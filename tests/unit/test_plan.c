@@ -356,6 +356,44 @@ static void a_rule_that_cannot_be_read_is_told(void **state) {
 			       "schedule 2 is left out: column 1"));
 }
 
+/* 2026-10-01 to 07 are off, 10-10, a Saturday, is worked (the State Council's notice). */
+static void holidays_and_years_without(void **state) {
+	(void)state;
+	static const struct plan_case c = {
+		.name = "holidays",
+		.now = "2026-09-30T06:00:00+08:00",
+		.until = "2026-10-12T00:00:00+08:00",
+		.lines = {{"0 7 * * *; workday", "notice", 1000, "0", NULL},
+			  {"0 8 * * *; workday", "notice", 1000, "0", NULL}}};
+	static const int want[] = {30, 8, 9, 10};
+	for (int known = 0; known < 2; known++) {
+		AUTO(tz_free) struct tz *tz = NULL;
+		AUTO(plan_input_done) struct plan_input in = {0};
+		AUTO(plan_free) struct plan *plan = NULL;
+		struct error err = {0};
+		read_case(&c, &tz, &in);
+		if (known) {
+			assert_int_equal(calendar_new(&in.calendar, &err), 0);
+			assert_int_equal(calendar_add_shipped(in.calendar, &err), 0);
+		}
+		assert_int_equal(plan_make(&in, &plan, &err), 0);
+		/* Two ask for the same year, and it is told once. */
+		assert_int_equal(plan->notices.in[PLAN_EN].n, known ? 0 : 1);
+		assert_int_equal(plan->notices.in[PLAN_ZH].n, known ? 0 : 1);
+		if (!known) {
+			assert_non_null(
+				strstr(plan->notices.in[PLAN_EN].items[0], "2026"));
+			continue;
+		}
+		assert_int_equal(plan->n_runs, 2 * LENGTH(want));
+		for (size_t i = 0; i < plan->n_runs; i += 2) {
+			struct civil civil;
+			tz_to_civil(tz, plan->runs[i].due_us / SECOND, &civil);
+			assert_int_equal(civil.day, want[i / 2]);
+		}
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(with_a_pencil),
@@ -363,6 +401,7 @@ int main(void) {
 		cmocka_unit_test(runs_that_are_there_already),
 		cmocka_unit_test(too_much_ends_early_and_says_so),
 		cmocka_unit_test(a_rule_that_cannot_be_read_is_told),
+		cmocka_unit_test(holidays_and_years_without),
 	};
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }
