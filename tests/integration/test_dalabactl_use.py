@@ -494,11 +494,11 @@ def test_over_tcp_with_a_token(box):
             end = ctl("zones", "--url", url)
             assert end.returncode == 1
             assert end.stderr == "dalabactl: this needs a token (--token, or DALABA_TOKEN in the environment)\n"
-            assert "Authorization" not in box.requests[-1][3]
+            assert "Authorization" not in box.requests[-1][4]
             for words, env in ((["--token", "t1"], {"DALABA_TOKEN": "other"}), ([], {"DALABA_TOKEN": "t1"})):
                 end = ctl("token", "add", "office", "--url", url, *words, http_proxy="http://127.0.0.1:1", **env)
                 assert (end.returncode, end.stdout) == (0, "secret\n"), end
-                assert box.requests[-1][3]["Authorization"] == "Bearer t1"
+                assert box.requests[-1][4]["Authorization"] == "Bearer t1"
         finally:
             server.shutdown()
             thread.join()
