@@ -218,6 +218,30 @@ static int tell_nowhere(struct plan_snapshot *s, const struct plan_source *sourc
 	return notice(s, en, zh, err);
 }
 
+/* The plan goes by the rules: what single occurrences do instead it does not know. */
+static int tell_once(struct plan_snapshot *s, const struct schedule *schedule,
+		     const struct plan_source *source, struct error *err) {
+	char en[NOTICE_SIZE];
+	char zh[NOTICE_SIZE];
+	size_t n = 0;
+	for (size_t i = 0; i < schedule->n_overrides; i++) {
+		const struct override *o = &schedule->overrides[i];
+		n += o->due_us > s->config.now_us || o->to_us > s->config.now_us;
+	}
+	if (n == 0) {
+		return 0;
+	}
+	str_format(en, sizeof(en),
+		   "'%s' (schedule %lld): the plan shows by the rule what is skipped, "
+		   "moved or replaced just this once, %zu in all",
+		   source->title, (long long)source->schedule, n);
+	str_format(zh, sizeof(zh),
+		   "“%s”（定时 %lld）有 %zu "
+		   "次单次改动（跳过、改期或换内容），计划仍按规则显示",
+		   source->title, (long long)source->schedule, n);
+	return notice(s, en, zh, err);
+}
+
 static int tell_on_air(struct plan_snapshot *s, const struct run *run,
 		       struct error *err) {
 	char en[NOTICE_SIZE];
@@ -260,7 +284,8 @@ static int add_schedule(struct plan_snapshot *s, const struct schedule *schedule
 	if (source->title == NULL || source->rule == NULL) {
 		return no_memory(err);
 	}
-	rc = resolve(s, schedule, source, err);
+	rc = tell_once(s, schedule, source, err);
+	rc = rc < 0 ? rc : resolve(s, schedule, source, err);
 	return rc < 0 || source->n_zones > 0 ? rc : tell_nowhere(s, source, err);
 }
 

@@ -229,6 +229,16 @@ def test_a_year_without_holidays_is_told(box):
     assert plan["notices"] == [] and [i["due"][:10] for i in plan["items"]] == ["2090-01-03"]
 
 
+def test_what_is_done_just_this_once_is_told(box):
+    api = box.api
+    saved = api.post("/schedules", {"announcement": silence(box, "News", 1000), "rule": "0 8 * * *",
+                                    "zones": [box.west]})  # fmt: skip
+    assert api.get("/plan")["notices"] == []
+    api.post(f"/schedules/{saved['id']}/overrides", {"due": tomorrow(8).isoformat(), "action": "skip"})
+    (notice,) = api.get("/plan")["notices"]
+    assert "'News'" in notice["en"] and "1 in all" in notice["en"] and "1 次单次改动" in notice["zh"]
+
+
 def test_as_a_clerk_reads_it(box):
     api = box.api
     said = {title: silence(box, title, ms) for title, ms in (("News", 600000), ("开会", 45000), ("Noon", 90000))}
