@@ -103,7 +103,7 @@ int64_t slews_end_d(const struct slews *s) {
 
 int64_t slews_device(const struct slews *s, int64_t c) {
 	int64_t least = s->base;
-	int64_t most = s->base;
+	int64_t most = least;
 	int64_t shift = s->base;
 	for (size_t i = 0; i < s->n; i++) {
 		shift += s->items[i].frames;

@@ -70,8 +70,9 @@ static double cross(struct point a, struct point b, struct point c) {
 	return (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
 }
 
-/* Of the edge of the lower hull that lies below the middle of the points. */
+/* Of the edge of the lower hull that lies below the middle of the points, two or more. */
 static double hull_slope(const struct point *p, size_t n) {
+	assert(n >= 2);
 	struct point hull[TIMELINE_SPANS];
 	size_t m = 0;
 	double middle = 0.0;
