@@ -100,16 +100,22 @@ def test_what_ran_dry_goes_on_in_step(hw, card, form, rate, channel):
     out, clips = hw
     x = heard(out, card, form)[:, channel]
     whole = resample(clips["second"], sound.RATE, rate)
-    ahead = (LONG_S - 2) * rate
-    head, tail = whole[: int(0.8 * rate)], whole[ahead : ahead + int(1.5 * rate)]
+    head = whole[: int(0.8 * rate)]
     (begin, _), *more = _peaks(x, head, 0.5)
     assert not more
-    (end, _), *more = _peaks(x, tail, 0.5)
-    assert not more
-    assert compare(x, tail, end)[0] >= 50
-    late_ms = (end - begin - ahead) * 1000 / rate
-    print(f"{card}: {late_ms:.2f} ms out of step")
-    assert abs(late_ms) <= 20
+    late_ms, fits = [], []
+    for at in range((LONG_S - 5) * rate, (LONG_S - 1) * rate, rate // 5):
+        piece = whole[at : at + rate // 10]
+        found = _peaks(x, piece, 0.8)
+        assert len(found) == 1, (at / rate, found)
+        place = found[0][0]
+        late_ms.append((place - begin - at) * 1000 / rate)
+        # The card says where it is in steps of 4 ms: where it was started by as much too early the
+        # box glides to the true place later on, and such a piece is not there to the sample.
+        fits.append(compare(x, piece, place, edge=100)[0])
+    print(f"{card}: {late_ms[0]:.2f} to {late_ms[-1]:.2f} ms out of step, {min(fits):.0f} to {max(fits):.0f} dB")
+    assert max(abs(ms) for ms in late_ms) <= 20
+    assert min(fits) >= 10 and max(fits) >= 50, fits
 
 
 def test_the_record_tells_of_it(hw):
