@@ -22,6 +22,7 @@
 #define SAYS_MAX 16
 #define LIVE_US (1LL << 50)   /* of a live job, until its end is known */
 #define LIVE_TAIL_US 100000LL /* heard after that */
+#define WRITTEN_US 20000LL    /* so much of a job is with the device for good */
 
 struct fake_job {
 	int64_t id;
@@ -32,7 +33,8 @@ struct fake_job {
 	double gain_db;
 	double begun_db;
 	bool started;
-	bool cut; /* fading; end_us is when that is over */
+	bool stopped; /* fading, or too near its end for that; over at end_us */
+	bool cut;     /* it ends as that */
 	bool urgent;
 	bool astray;         /* the clock was set while it sounded */
 	char says[SAYS_MAX]; /* its parts, "CC_TA" */
@@ -165,7 +167,7 @@ int engine_zone_set(struct engine *e, const struct engine_zone *zone, struct err
 
 double fake_box_gain_db(int64_t zone) {
 	for (size_t i = 0; i < n_jobs; i++) {
-		if (jobs[i].started && !jobs[i].cut && jobs[i].zone == zone) {
+		if (jobs[i].started && !jobs[i].stopped && jobs[i].zone == zone) {
 			return jobs[i].gain_db +
 			       (jobs[i].urgent ? urgent_gains_db[zone] : gains_db[zone]);
 		}
@@ -301,9 +303,11 @@ void engine_stop(struct engine *e, int64_t job, int64_t zone, int ramp_ms) {
 		int64_t end_us = box->now_us + 1000LL * ramp_ms;
 		if (!jobs[i].started) {
 			job_end(i, ENGINE_END_CUT, "");
-		} else if (!jobs[i].cut && end_us < jobs[i].end_us) {
-			jobs[i].cut = true;
-			jobs[i].end_us = end_us;
+		} else if (!jobs[i].stopped) {
+			jobs[i].stopped = true;
+			jobs[i].cut = jobs[i].end_us > box->now_us + WRITTEN_US;
+			jobs[i].end_us =
+				end_us < jobs[i].end_us ? end_us : jobs[i].end_us;
 		}
 	}
 }
@@ -325,7 +329,7 @@ static void check_alone(int64_t zone) {
 	size_t loud = 0;
 	size_t soft = 0;
 	for (size_t i = 0; i < n_jobs; i++) {
-		if (jobs[i].started && !jobs[i].cut && jobs[i].zone == zone) {
+		if (jobs[i].started && !jobs[i].stopped && jobs[i].zone == zone) {
 			loud += jobs[i].gain_db >= 0.0;
 			soft += jobs[i].gain_db < 0.0;
 		}
@@ -336,7 +340,7 @@ static void check_alone(int64_t zone) {
 size_t fake_box_heard(int64_t zone, struct fake_sound ret[FAKE_SOUNDS]) {
 	size_t n = 0;
 	for (size_t i = 0; i < n_jobs; i++) {
-		if (jobs[i].started && !jobs[i].cut && jobs[i].zone == zone) {
+		if (jobs[i].started && !jobs[i].stopped && jobs[i].zone == zone) {
 			assert_true(n < FAKE_SOUNDS);
 			ret[n++] = (struct fake_sound){
 				.place_ms = jobs[i].from_ms +
@@ -363,7 +367,7 @@ int64_t fake_engine_next_us(void) {
 static void end_live(void) {
 	for (size_t i = 0; i < n_jobs; i++) {
 		struct jitter_facts facts = {0};
-		if (jobs[i].live != NULL && !jobs[i].cut) {
+		if (jobs[i].live != NULL && !jobs[i].stopped) {
 			jitter_facts(jobs[i].live, &facts);
 		}
 		if (facts.ended && jobs[i].end_us > box->now_us + LIVE_TAIL_US) {
@@ -400,7 +404,7 @@ size_t fake_box_starts(void) {
 
 const char *fake_box_says(int64_t zone) {
 	for (size_t i = 0; i < n_jobs; i++) {
-		if (jobs[i].started && !jobs[i].cut && jobs[i].zone == zone) {
+		if (jobs[i].started && !jobs[i].stopped && jobs[i].zone == zone) {
 			return jobs[i].says;
 		}
 	}

@@ -273,6 +273,35 @@ static void what_waits_below_comes_back_after_all_above(void **state) {
 		   "interrupted by 'call' (live) for 7.0 s, resumed", 23000);
 }
 
+/* The fade would end no sooner than the sound itself: it makes way all the same, and
+ * comes back. What the device has all of cannot be interrupted any more. */
+static void interrupted_at_its_very_end(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	int64_t music = fake_box_announcement(box, "music", 60000);
+	int64_t news = fake_box_announcement(box, "news", 5000);
+	int64_t call = fake_box_resuming(box, "call", 3000, RESUME_DROP, TIME_NONE);
+	push(box, music, &zone, 1, CLASS_BACKGROUND);
+	fake_box_pass(box, SECOND);
+	int64_t run = push(box, news, &zone, 1, CLASS_NOTICE);
+	fake_box_pass(box, 5 * SECOND - 1000LL * FADE_MS);
+	push(box, call, &zone, 1, CLASS_LIVE);
+	fake_box_pass(box, SECOND);
+	assert_heard(zone, 1000, -1);
+	assert_row(box, run, zone, OUTCOME_PAUSED, "interrupted by 'call' (live)", 5000);
+	fake_box_pass(box, 3 * SECOND);
+	assert_heard(zone, 3000, 4000); /* each from 3 s before, and 1 s since */
+	fake_box_pass(box, 3 * SECOND);
+	assert_row(box, run, zone, OUTCOME_PLAYED,
+		   "interrupted by 'call' (live) for 3.0 s, resumed", 8000);
+	run = push(box, news, &zone, 1, CLASS_NOTICE);
+	fake_box_pass(box, 4990000);
+	push(box, call, &zone, 1, CLASS_LIVE);
+	fake_box_pass(box, SECOND);
+	assert_heard(zone, 1000, -1);
+	assert_row(box, run, zone, OUTCOME_PLAYED, "", 5000);
+}
+
 static void interrupted_again_and_again(void **state) {
 	struct fake_box *box = *state;
 	int64_t zone = fake_box_zone(box, "east", NULL);
@@ -523,6 +552,7 @@ int main(void) {
 		cmocka_unit_test(what_is_interrupted_comes_back),
 		CASE(an_operators_afternoon),
 		CASE(what_waits_below_comes_back_after_all_above),
+		CASE(interrupted_at_its_very_end),
 		CASE(interrupted_again_and_again),
 		CASE(the_queue_is_shown_in_its_order),
 		CASE(a_step_leaves_nobody_beneath),
