@@ -196,16 +196,18 @@ void force_begin(struct alerts *a, struct force *f) {
 	force_speak(a, f);
 }
 
+/* What is made up for in some zones alone leaves what is due in all of them as it is. */
 static void rest(struct force *f, int64_t now_ns) {
-	int64_t gap_ns = ALERT_GAP_S * NS_PER_S;
-	f->phase = PHASE_GAP;
-	f->next_ns = now_ns + gap_ns;
-	if (f->alert.repeat_every_s > 0) {
-		int64_t every_ns = f->alert.repeat_every_s * NS_PER_S;
-		int64_t least_ns = now_ns + ALERT_GAP_MIN_S * NS_PER_S;
-		f->next_ns = f->began_ns + every_ns;
-		f->next_ns = f->next_ns < least_ns ? least_ns : f->next_ns;
+	bool by_begin = f->alert.repeat_every_s > 0;
+	int64_t gap_s = by_begin ? ALERT_GAP_MIN_S : ALERT_GAP_S;
+	int64_t least_ns = now_ns + gap_s * NS_PER_S;
+	int64_t every_ns = f->alert.repeat_every_s * NS_PER_S;
+	if (!f->making_up) {
+		f->due_ns = by_begin ? f->began_ns + every_ns : least_ns;
 	}
+	f->phase = PHASE_GAP;
+	f->next_ns = f->due_ns < least_ns ? least_ns : f->due_ns;
+	f->making_up = false;
 	ids_done(&f->only);
 }
 
@@ -237,15 +239,27 @@ static void finish_once(struct alerts *a, struct force *f, int64_t now_ns) {
 	}
 }
 
+/* In a gap: the zone has what it missed by itself, from at_ns on; unless what is due in
+ * all zones would have to wait for that. */
+static bool make_up_in(struct force *f, int64_t zone, int64_t at_ns) {
+	bool repeats = f->alert.repeat_every_s != 0;
+	bool all_first = clock_mono_ns() >= f->due_ns || at_ns >= f->due_ns;
+	if ((repeats && all_first) || ids_add(&f->only, zone) < 0) {
+		return false;
+	}
+	f->making_up = repeats;
+	f->next_ns = at_ns;
+	return true;
+}
+
 /* Where the card came back while it sounded elsewhere, it has rejoined that; and the
  * whole, of which a part was missed, does not wait for the next sounding. A card that
  * comes and goes has it no sooner than after a gap. */
 static void make_up(struct force *f) {
+	int64_t least_ns = f->began_ns + ALERT_GAP_MIN_S * NS_PER_S;
 	for (size_t i = 0; i < f->failed.n; i++) {
-		int64_t zone = f->failed.items[i];
-		int64_t least_ns = f->began_ns + ALERT_GAP_MIN_S * NS_PER_S;
-		if (ids_has(&f->back, zone) && ids_add(&f->only, zone) >= 0) {
-			f->next_ns = least_ns;
+		if (ids_has(&f->back, f->failed.items[i])) {
+			(void)make_up_in(f, f->failed.items[i], least_ns);
 		}
 	}
 }
@@ -494,8 +508,7 @@ static void card_changed(struct alerts *a, struct force *f, int64_t zone, bool w
 		if (came_back) {
 			(void)ids_add(&f->back, zone);
 		}
-	} else if (ids_has(&f->failed, zone) && ids_add(&f->only, zone) >= 0) {
-		f->next_ns = clock_mono_ns();
+	} else if (ids_has(&f->failed, zone) && make_up_in(f, zone, clock_mono_ns())) {
 		alerts_turn_soon(a);
 	}
 }

@@ -30,11 +30,13 @@ struct force {
 	int64_t began_ns;  /* of this sounding */
 	int64_t late_ns;   /* ATTENTION: the words are late from then on */
 	int64_t next_ns;   /* GAP: the next sounding */
+	int64_t due_ns;    /* GAP: and the next in all zones */
 	struct ids only;   /* zones of this sounding; empty: all */
 	struct ids again;  /* where something higher came first */
 	struct ids failed; /* where nothing could be heard, or not the whole */
 	struct ids gone;   /* whose card has a fault */
 	struct ids back;   /* whose card came back during this sounding */
+	bool making_up;    /* this sounding, or the next: where a card came back, alone */
 	bool played;       /* somewhere, in this sounding */
 	bool heard;        /* somewhere, ever since the start */
 	bool stopped;      /* by a person: this sounding ends */
