@@ -295,9 +295,13 @@ void director_lost_for_good(struct director *d, struct live_run *live, size_t i)
 /* The same where the run goes on nowhere any more. */
 void director_lost_sweep(struct director *d, struct live_run *live, size_t i);
 /* False where zone i waits for its card, or for somebody to be in step with. */
-bool director_rejoin_may(struct director *d, struct live_run *live, size_t i);
-/* Where the next zone that goes to the engine rejoins: when, and from which place. */
-bool director_rejoin_start(struct live_run *live, int64_t *ret_ns);
+bool director_rejoin_could(const struct director *d, const struct live_run *live,
+			   size_t i);
+/* The same; and it will, if it gets its zone. */
+bool director_rejoin_may(const struct director *d, struct live_run *live, size_t i);
+/* Where the next zone that goes to the engine rejoins: when, and from which place. One
+ * that has nobody to be in step with any more waits again. */
+bool director_rejoin_start(struct director *d, struct live_run *live, int64_t *ret_ns);
 
 /* director_pass.c */
 /* Says in zones of a later pass, not claimed yet, which it is. */

@@ -195,7 +195,7 @@ static int64_t start_of(const struct director *d, const struct live_run *live) {
 static void submit_won(struct director *d, struct live_run *live) {
 	int64_t start_ns = 0;
 	do {
-		if (!director_rejoin_start(live, &start_ns)) {
+		if (!director_rejoin_start(d, live, &start_ns)) {
 			start_ns = start_of(d, live);
 		}
 	} while (director_submit(d, live, STAGE_HANDED, start_ns));

@@ -3,8 +3,8 @@
  *
  * The rule holds at every moment, whatever has happened: of a run, zones of two passes
  * never sound together, nor within PASS_PAUSE_NS of each other; of several passes that
- * could sound, the lowest does. What waits for a zone that another run has, or was
- * interrupted there, holds up nobody: it takes its turn when it can. */
+ * could sound, the lowest does. What waits for a zone that another run has, or for
+ * its card, or was interrupted, holds up nobody: it takes its turn when it can. */
 #include "director_internal.h"
 
 #include "base/str.h"
@@ -104,7 +104,8 @@ static bool a_lower_could(const struct director *d, const struct live_run *live,
 		if (live->zones[k].pass >= live->zones[i].pass || stage == STAGE_ENDED) {
 			continue;
 		}
-		if (stage == STAGE_PLANNED || director_could_have(d, live, k)) {
+		if (stage == STAGE_PLANNED || (director_rejoin_could(d, live, k) &&
+					       director_could_have(d, live, k))) {
 			return true;
 		}
 	}

@@ -110,28 +110,56 @@ void director_lost_sweep(struct director *d, struct live_run *live, size_t i) {
 	}
 }
 
-bool director_rejoin_may(struct director *d, struct live_run *live, size_t i) {
-	struct live_zone_run *lzr = &live->zones[i];
+/* An alert has nobody to be in step with, where the others wait for their zones: it says
+ * the whole at once. */
+static bool begins_anew(const struct live_run *live, size_t i) {
+	for (size_t k = 0; k < live->run.n_zones; k++) {
+		enum stage stage = live->zones[k].stage;
+		if (beside(live, i, k) &&
+		    (stage == STAGE_HANDED || stage == STAGE_PLAYING)) {
+			return false;
+		}
+	}
+	return live_run_urgent(live);
+}
+
+/* Nobody has begun: it is there again before it was missed. */
+static bool missed_nothing(const struct live_run *live, size_t i) {
+	return live->run.zones[i].started_us == TIME_NONE && has_company(live, i);
+}
+
+bool director_rejoin_could(const struct director *d, const struct live_run *live,
+			   size_t i) {
 	const struct live_zone *lz = director_zone(d, live->run.zones[i].zone);
 	if (!director_is_lost(live, i)) {
 		return true;
 	}
 	if (lz == NULL || !director_output_well(d, lz->zone.output) ||
-	    clock_mono_ns() - lzr->lost.since_ns < SETTLE_NS) {
+	    clock_mono_ns() - live->zones[i].lost.since_ns < SETTLE_NS) {
 		return false;
 	}
-	if (live->jitter != NULL || reference(live, i) != NULL) {
+	return live->jitter != NULL || reference(live, i) != NULL ||
+	       missed_nothing(live, i) || begins_anew(live, i);
+}
+
+bool director_rejoin_may(const struct director *d, struct live_run *live, size_t i) {
+	struct live_zone_run *lzr = &live->zones[i];
+	if (!director_rejoin_could(d, live, i)) {
+		return false;
+	}
+	if (!director_is_lost(live, i) || live->jitter != NULL ||
+	    reference(live, i) != NULL) {
 		return true;
 	}
-	/* Nobody has begun: it is there again before it was missed. */
-	bool unheard = live->run.zones[i].started_us == TIME_NONE;
-	if (unheard && has_company(live, i)) {
+	if (missed_nothing(live, i)) {
 		lzr->lost.times--;
 		lzr->lost.since_ns = 0;
 		lzr->stage = STAGE_WAITING;
-		return true;
+	} else {
+		lzr->from_ms = 0;
+		lzr->missed_ms = 0;
 	}
-	return false;
+	return true;
 }
 
 /* The next that goes to the engine, of those that won their zone. */
@@ -144,13 +172,22 @@ static size_t next_to_go(const struct live_run *live) {
 	return i;
 }
 
-bool director_rejoin_start(struct live_run *live, int64_t *ret_ns) {
+bool director_rejoin_start(struct director *d, struct live_run *live, int64_t *ret_ns) {
+	const struct live_zone_run *ref = NULL;
 	size_t i = next_to_go(live);
-	if (i == live->run.n_zones || !director_is_lost(live, i) ||
-	    live->jitter != NULL) {
-		return false;
+	while (i < live->run.n_zones && ref == NULL) {
+		if (!director_is_lost(live, i) || live->jitter != NULL ||
+		    begins_anew(live, i)) {
+			return false;
+		}
+		ref = reference(live, i);
+		if (ref == NULL) {
+			/* It was taken from its zone, or ended, since the judgement. */
+			director_wait_again(d, live, i);
+			director_wake_soon(d);
+			i = next_to_go(live);
+		}
 	}
-	const struct live_zone_run *ref = reference(live, i);
 	if (ref == NULL) {
 		return false;
 	}

@@ -285,6 +285,30 @@ static void what_is_interrupted_comes_back_alone(void **state) {
 	assert_zone(box, run, 3, OUTCOME_PLAYED, 12000, "pass 2 of 2");
 }
 
+/* One that waits for its card, while the other of its pass is interrupted, holds up
+ * nobody; it comes back with that. */
+static void what_waits_for_its_card_lets_the_others_go_on(void **state) {
+	struct fake_box *box = *state;
+	set_passes(box, "0011");
+	int64_t run = push_all(box, 10000, CLASS_NOTICE);
+	int64_t alarm = fake_box_announcement(box, "alarm", 20000);
+	fake_box_pass(box, 5 * SECOND);
+	fake_box_break_card(zones[0], "the card is gone");
+	fake_box_pass(box, SECOND);
+	assert_sounds(".x..");
+	assert_true(fake_box_push(box, alarm, zones[1], CLASS_EMERGENCY, NULL) > 0);
+	fake_box_pass(box, 3 * SECOND);
+	assert_sounds(".xxx");
+	fake_box_break_card(zones[0], NULL);
+	fake_box_pass(box, 12 * SECOND);
+	assert_sounds(".x..");
+	fake_box_pass(box, 6 * SECOND);
+	assert_sounds("xx..");
+	fake_box_pass(box, 10 * SECOND);
+	assert_zone(box, run, 0, OUTCOME_PLAYED, 0, "not heard for");
+	assert_zone(box, run, 2, OUTCOME_PLAYED, 8200, "pass 2 of 2");
+}
+
 /* The pause lies behind what was interrupted, too. */
 static void an_interrupted_pass_is_over(void **state) {
 	struct fake_box *box = *state;
@@ -386,6 +410,7 @@ int main(void) {
 		CASE(a_long_pass_costs_no_patience),
 		CASE(what_waits_lets_the_others_go_on),
 		CASE(what_is_interrupted_comes_back_alone),
+		CASE(what_waits_for_its_card_lets_the_others_go_on),
 		CASE(an_interrupted_pass_is_over),
 		CASE(a_later_pass_that_is_interrupted_says_both),
 		CASE(a_stop_stops_the_passes_to_come),

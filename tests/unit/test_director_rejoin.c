@@ -181,6 +181,54 @@ static void gives_way_and_can_be_stopped(void **state) {
 	assert_int_equal(fake_box_sounding(), 0);
 }
 
+/* An alert does not wait for its only company, which waits behind a higher one: the whole
+ * is said at once. */
+static void an_alert_waits_for_nobody_that_waits(void **state) {
+	struct fake_box *box = *state;
+	struct error err = {0};
+	int64_t first = fake_box_announcement(box, "first", 20000);
+	assert_true(fake_box_push(box, first, east, CLASS_EMERGENCY, &err) > 0);
+	int64_t run = push(box, "second", 10000, CLASS_EMERGENCY);
+	fake_box_pass(box, 3 * SECOND);
+	fake_box_break_card(west, GONE);
+	fake_box_pass(box, SECOND);
+	assert_int_equal(sounds(west), 0);
+	fake_box_break_card(west, NULL);
+	fake_box_pass(box, SECOND);
+	struct fake_sound heard[FAKE_SOUNDS];
+	assert_int_equal(fake_box_heard(west, heard), 1);
+	assert_in_range(heard[0].place_ms, 900, 1000);
+	fake_box_pass(box, 9100 * MS);
+	assert_row(box, run, west, OUTCOME_PLAYED, "not heard for 1.0 s: " GONE);
+	fake_box_pass(box, 30 * SECOND);
+	assert_row(box, run, east, OUTCOME_PLAYED, "");
+}
+
+/* Whom it was to be in step with is interrupted in the same moment: it waits for that,
+ * and does not say from the beginning what was said. */
+static void whom_it_rejoins_is_interrupted_just_then(void **state) {
+	struct fake_box *box = *state;
+	struct error err = {0};
+	int64_t run = push(box, "news", 60000, CLASS_NOTICE);
+	fake_box_pass(box, 5 * SECOND);
+	fake_box_break_card(east, GONE);
+	fake_box_pass(box, SECOND);
+	/* It has to be spoken first, which takes a second. */
+	int64_t mayor = fake_box_announcement(box, "mayor", 0);
+	assert_true(fake_box_push(box, mayor, west, CLASS_LIVE, &err) > 0);
+	fake_box_pass(box, SECOND - 1);
+	fake_box_break_card(east, NULL);
+	box->now_us++;
+	fake_box_pass(box, 500 * MS);
+	assert_int_equal(sounds(west), 1);
+	assert_int_equal(sounds(east), 0);
+	fake_box_pass(box, 2 * SECOND);
+	assert_in_step();
+	fake_box_pass(box, 60 * SECOND);
+	assert_row(box, run, east, OUTCOME_PLAYED, "not heard for");
+	assert_row(box, run, west, OUTCOME_PLAYED, "interrupted by 'mayor' (live)");
+}
+
 /* Whatever is lost, each zone has one outcome, and after a crash no more than a cut. */
 static void a_crash_cuts_it(void **state) {
 	struct fake_box *box = *state;
@@ -203,6 +251,8 @@ int main(void) {
 		TEST(fails_where_it_does_not_come_back),
 		TEST(comes_too_late),
 		TEST(gives_way_and_can_be_stopped),
+		TEST(an_alert_waits_for_nobody_that_waits),
+		TEST(whom_it_rejoins_is_interrupted_just_then),
 		TEST(a_crash_cuts_it),
 	};
 	return cmocka_run_group_tests_name("director_rejoin", tests, NULL, NULL);
