@@ -252,8 +252,8 @@ void director_tell_ended(struct director *d, const struct live_run *live);
  * (director_interrupted). */
 void director_interrupt(struct director *d, struct live_run *live, size_t i,
 			const struct live_run *by);
-/* The engine has cut zone i, for another: it is paused, waits as if it had never begun,
- * or ends. */
+/* The engine has cut zone i, for another, or lost its card amid that: it is paused, waits
+ * as if it had never begun, or ends. */
 void director_interrupted(struct director *d, struct live_run *live, size_t i,
 			  const struct engine_event *event);
 /* It came to its end before it had made way. */
@@ -284,12 +284,14 @@ bool director_output_well(const struct director *d, int64_t output);
 void director_output_fault(struct director *d, int64_t output, const char *text);
 
 /* director_rejoin.c */
-/* The engine's end of zone i. True where the card is at fault and the zone waits for it,
- * because the run goes on. */
+/* The engine's end of zone i, which was to go on. True where the card is at fault and the
+ * zone waits for it, because the run goes on. */
 bool director_lost(struct director *d, struct live_run *live, size_t i,
 		   const struct engine_event *event);
 bool director_is_lost(const struct live_run *live, size_t i); /* it waits for that */
-void director_found(struct live_run *live, size_t i);         /* it sounds again */
+/* The same, or its job is the one with which it has rejoined. */
+bool director_rejoining(const struct live_run *live, size_t i);
+void director_found(struct live_run *live, size_t i); /* it sounds again */
 /* It ends as failed, with the card's words. */
 void director_lost_for_good(struct director *d, struct live_run *live, size_t i);
 /* The same where the run goes on nowhere any more. */

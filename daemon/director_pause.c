@@ -174,7 +174,8 @@ static void unheard(struct director *d, struct live_run *live, size_t i) {
 	if (live->conflict == CONFLICT_SKIP) {
 		director_zone_end(d, live, i, OUTCOME_SKIPPED, reason, 0);
 	} else {
-		lzr->stage = STAGE_WAITING;
+		/* One that has still to join the others may do so at any time. */
+		lzr->stage = director_is_lost(live, i) ? STAGE_PAUSED : STAGE_WAITING;
 		director_tell_zone(d, live->run.zones[i].zone);
 	}
 }

@@ -62,8 +62,7 @@ bool director_lost(struct director *d, struct live_run *live, size_t i,
 		   const struct engine_event *event) {
 	struct live_zone_run *lzr = &live->zones[i];
 	bool call = live->jitter != NULL && !live->hung_up;
-	if (!event->lost || lzr->yielding || lzr->reason[0] != '\0' ||
-	    (!call && !has_company(live, i))) {
+	if (!event->lost || (!call && !has_company(live, i))) {
 		return false;
 	}
 	director_disturb_over(&lzr->ducked);
@@ -88,6 +87,12 @@ bool director_is_lost(const struct live_run *live, size_t i) {
 	return live->zones[i].lost.since_ns != 0;
 }
 
+bool director_rejoining(const struct live_run *live, size_t i) {
+	const struct live_zone_run *lzr = &live->zones[i];
+	bool amid = lzr->missed_ms > 0 && lzr->from_ms == lzr->missed_ms;
+	return director_is_lost(live, i) || amid;
+}
+
 void director_found(struct live_run *live, size_t i) {
 	director_disturb_over(&live->zones[i].lost);
 }
@@ -102,9 +107,8 @@ void director_lost_for_good(struct director *d, struct live_run *live, size_t i)
 }
 
 void director_lost_sweep(struct director *d, struct live_run *live, size_t i) {
-	enum stage stage = live->zones[i].stage;
-	if ((stage == STAGE_PAUSED || stage == STAGE_WAITING) &&
-	    director_is_lost(live, i) && live->jitter == NULL && !has_company(live, i)) {
+	if (live->zones[i].stage == STAGE_PAUSED && director_is_lost(live, i) &&
+	    live->jitter == NULL && !has_company(live, i)) {
 		director_withdraw(d, live, i);
 		director_lost_for_good(d, live, i);
 	}

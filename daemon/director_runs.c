@@ -553,34 +553,42 @@ static void on_started(struct director *d, struct live_run *live, size_t i,
 	director_tell_zone(d, live->run.zones[i].zone);
 }
 
+/* As it was ordered: for another, or for good. */
+static void on_stopped(struct director *d, struct live_run *live, size_t i,
+		       const struct engine_event *event) {
+	const struct live_zone_run *lzr = &live->zones[i];
+	int64_t played_ms = lzr->heard_ms + event->played_ms;
+	if (lzr->yielding) {
+		director_interrupted(d, live, i, event);
+		return;
+	}
+	bool unheard =
+		played_ms == 0 && lzr->end == OUTCOME_CUT && lzr->stage != STAGE_PLAYING;
+	char reason[sizeof(lzr->reason)];
+	str_copy(reason, sizeof(reason), lzr->reason);
+	director_zone_end(d, live, i, unheard ? OUTCOME_CANCELLED : lzr->end, reason,
+			  played_ms);
+}
+
 static void on_ended(struct director *d, struct live_run *live, size_t i,
 		     const struct engine_event *event) {
 	const struct live_zone_run *lzr = &live->zones[i];
 	int64_t zone = live->run.zones[i].zone;
 	int64_t played_ms = lzr->heard_ms + event->played_ms;
+	bool stopping = lzr->yielding || lzr->reason[0] != '\0';
 	director_relay_count(&live->zones[i], NULL);
 	bool silent = director_relay_silent(live, i);
-	if (event->end == ENGINE_END_PLAYED && event->played_ms == 0 &&
-	    lzr->lost.times > 0) {
+	if (event->end == ENGINE_END_CUT || (event->lost && stopping)) {
+		on_stopped(d, live, i, event);
+	} else if (event->end == ENGINE_END_PLAYED && event->played_ms == 0 &&
+		   director_rejoining(live, i)) {
 		director_lost_for_good(d, live, i); /* it came too late */
 	} else if (event->end == ENGINE_END_PLAYED) {
 		director_not_interrupted(live, i);
 		director_zone_end(d, live, i, silent ? OUTCOME_FAILED : OUTCOME_PLAYED,
 				  NULL, played_ms);
-	} else if (event->end == ENGINE_END_FAILED) {
-		if (!director_lost(d, live, i, event)) {
-			director_zone_end(d, live, i, OUTCOME_FAILED, event->text,
-					  played_ms);
-		}
-	} else if (lzr->yielding) {
-		director_interrupted(d, live, i, event);
-	} else {
-		bool unheard = played_ms == 0 && lzr->end == OUTCOME_CUT &&
-			       lzr->stage != STAGE_PLAYING;
-		char reason[sizeof(lzr->reason)];
-		str_copy(reason, sizeof(reason), lzr->reason);
-		director_zone_end(d, live, i, unheard ? OUTCOME_CANCELLED : lzr->end,
-				  reason, played_ms);
+	} else if (!director_lost(d, live, i, event)) {
+		director_zone_end(d, live, i, OUTCOME_FAILED, event->text, played_ms);
 	}
 	director_tell_zone(d, zone);
 }

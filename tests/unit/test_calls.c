@@ -95,6 +95,33 @@ static void assert_over(struct fake_box *box, int64_t run) {
 	assert_int_equal(calls_hang_up(box->calls, run, NULL), -EALREADY);
 }
 
+/* Its card was lost for a while; later it makes way for an emergency, and is hung up
+ * before it is heard again: it was heard. */
+static void hung_up_before_it_is_heard_again(void **state) {
+	struct fake_box *box = *state;
+	AUTO(zone_done) struct zone zone = {0};
+	int64_t east = fake_box_zone(box, "east", NULL);
+	assert_int_equal(store_zone_get(box->store, east, &zone, NULL), 0);
+	zone.lead_ms = 2000;
+	assert_int_equal(store_zone_put(box->store, &zone, NULL), 0);
+	director_zone_changed(box->director, east);
+	int64_t run = call(box, &east, 1);
+	int64_t seq = 0;
+	speak(box, run, &seq, 4);
+	fake_box_break_card(east, "the card is gone");
+	speak(box, run, &seq, 1);
+	fake_box_break_card(east, NULL);
+	speak(box, run, &seq, 4);
+	int64_t flood = fake_box_announcement(box, "flood", 3000);
+	assert_true(fake_box_push(box, flood, east, CLASS_EMERGENCY, NULL) > 0);
+	speak(box, run, &seq, 6); /* it begins in 2 s, lasts 3, and 2 are to go */
+	assert_row(box, run, east, OUTCOME_PAUSED, "interrupted by 'flood'");
+	assert_int_equal(calls_hang_up(box->calls, run, NULL), 0);
+	fake_box_pass(box, 3 * SECOND);
+	assert_row(box, run, east, OUTCOME_PLAYED, "interrupted by 'flood' (emergency)");
+	assert_row(box, run, east, OUTCOME_PLAYED, "not heard for");
+}
+
 static void it_interrupts_and_hangs_up(void **state) {
 	struct fake_box *box = *state;
 	int64_t zones[3];
@@ -448,6 +475,8 @@ static void pieces_are_checked(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(it_interrupts_and_hangs_up, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(hung_up_before_it_is_heard_again, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(it_ends_when_nothing_comes, setup,
 						teardown),

@@ -229,6 +229,54 @@ static void whom_it_rejoins_is_interrupted_just_then(void **state) {
 	assert_row(box, run, west, OUTCOME_PLAYED, "interrupted by 'mayor' (live)");
 }
 
+/* Lost while it fades out for another, it is interrupted all the same; stopped, stopped.
+ */
+static void lost_while_it_fades(void **state) {
+	struct fake_box *box = *state;
+	struct error err = {0};
+	int64_t run = push(box, "news", 60000, CLASS_NOTICE);
+	fake_box_pass(box, 10 * SECOND);
+	int64_t mayor = fake_box_announcement(box, "mayor", 5000);
+	assert_true(fake_box_push(box, mayor, west, CLASS_LIVE, &err) > 0);
+	fake_box_pass(box, 100 * MS);
+	fake_box_break_card(west, GONE);
+	fake_box_pass(box, 2 * SECOND);
+	assert_row(box, run, west, OUTCOME_PAUSED, GONE);
+	fake_box_break_card(west, NULL);
+	fake_box_pass(box, SECOND);
+	assert_in_step();
+	assert_int_equal(director_stop_run(box->director, run, "clerk", &err), 0);
+	fake_box_pass(box, 100 * MS);
+	fake_box_break_card(west, GONE);
+	fake_box_pass(box, SECOND);
+	assert_row(box, run, east, OUTCOME_CUT, "stopped by clerk");
+	assert_row(box, run, west, OUTCOME_CUT, "stopped by clerk");
+}
+
+/* An emergency takes its zone before it is heard, and then the card is gone again: it has
+ * joined nothing yet, and that may take as long as it takes. */
+static void interrupted_before_it_joins(void **state) {
+	struct fake_box *box = *state;
+	struct error err = {0};
+	fake_box_break_card(west, GONE);
+	fake_box_pass(box, SECOND);
+	int64_t run = push(box, "news", 2700000, CLASS_NOTICE);
+	fake_box_pass(box, 5 * SECOND);
+	fake_box_break_card(west, NULL);
+	fake_box_pass(box, 100 * MS);
+	int64_t flood = fake_box_announcement(box, "flood", 2000);
+	assert_true(fake_box_push(box, flood, west, CLASS_EMERGENCY, &err) > 0);
+	fake_box_pass(box, 100 * MS);
+	fake_box_break_card(west, GONE);
+	fake_box_pass(box, 1900 * SECOND);
+	assert_row(box, run, west, OUTCOME_PLANNED, "");
+	fake_box_break_card(west, NULL);
+	fake_box_pass(box, SECOND);
+	assert_in_step();
+	fake_box_pass(box, 800 * SECOND);
+	assert_row(box, run, west, OUTCOME_PLAYED, "not heard for 32 min: " GONE);
+}
+
 /* Whatever is lost, each zone has one outcome, and after a crash no more than a cut. */
 static void a_crash_cuts_it(void **state) {
 	struct fake_box *box = *state;
@@ -253,6 +301,8 @@ int main(void) {
 		TEST(gives_way_and_can_be_stopped),
 		TEST(an_alert_waits_for_nobody_that_waits),
 		TEST(whom_it_rejoins_is_interrupted_just_then),
+		TEST(lost_while_it_fades),
+		TEST(interrupted_before_it_joins),
 		TEST(a_crash_cuts_it),
 	};
 	return cmocka_run_group_tests_name("director_rejoin", tests, NULL, NULL);
