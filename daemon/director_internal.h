@@ -338,6 +338,8 @@ int director_relay_part(struct director *d, struct live_run *live, size_t i,
 void director_relay_release(struct live_run *live);
 /* Adds up what the job of a zone has counted; `tally` (NULL: none) is its next one's. */
 void director_relay_count(struct live_zone_run *lzr, struct tally *tally);
+/* The same of a job that is given up; what was never heard has counted for others. */
+void director_relay_settle(struct live_zone_run *lzr);
 /* Nothing came at all, and nothing sounded instead. */
 bool director_relay_silent(const struct live_run *live, size_t i);
 /* What did not come, as counted up; "" where all did. */

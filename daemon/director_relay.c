@@ -58,6 +58,14 @@ void director_relay_count(struct live_zone_run *lzr, struct tally *tally) {
 	lzr->tally = tally != NULL ? tally_ref(tally) : NULL;
 }
 
+void director_relay_settle(struct live_zone_run *lzr) {
+	if (lzr->stage == STAGE_PLAYING) {
+		director_relay_count(lzr, NULL);
+	} else {
+		tally_unref(MOVE(lzr->tally));
+	}
+}
+
 /* What the program of the first that had something to say said last. */
 static const char *why(const struct live_run *live) {
 	for (size_t i = 0; live->relays != NULL && i < live->run.content.n_parts; i++) {

@@ -390,7 +390,7 @@ void director_withdraw(struct director *d, struct live_run *live, size_t i) {
 		engine_stop(d->config.engine, live->zones[i].job, live->run.zones[i].zone,
 			    5);
 		live->zones[i].job = 0;
-		tally_unref(MOVE(live->zones[i].tally)); /* nothing of it was heard */
+		director_relay_settle(&live->zones[i]);
 	}
 }
 
@@ -463,6 +463,7 @@ void director_zone_end(struct director *d, struct live_run *live, size_t i,
 	if (lzr->stage == STAGE_ENDED) {
 		return;
 	}
+	director_relay_settle(lzr);
 	set_reason(d, live, i, reason);
 	director_pass_over(live, i);
 	lzr->stage = STAGE_ENDED;

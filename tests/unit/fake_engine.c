@@ -264,6 +264,21 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 	return 0;
 }
 
+/* Its zones share the tally, and the one that has heard most counts. */
+static void count_relayed(const struct fake_job *job) {
+	struct tally_count now;
+	if (job->tally == NULL || !job->started) {
+		return;
+	}
+	tally_read(job->tally, &now);
+	int64_t relayed = (box->now_us - job->start_us) / 1000 * 48;
+	struct tally_count more = {
+		.relayed = relayed > now.relayed ? relayed - now.relayed : 0,
+		.missing = missing_ms * 48 - now.missing,
+		.fallback = fallback_ms * 48 - now.fallback};
+	tally_add(job->tally, &more);
+}
+
 static void job_end(size_t i, enum engine_end end, const char *text) {
 	struct engine_event event = {.kind = ENGINE_JOB_ENDED,
 				     .job = jobs[i].id,
@@ -279,15 +294,7 @@ static void job_end(size_t i, enum engine_end end, const char *text) {
 		}
 	}
 	str_copy(event.text, sizeof(event.text), text);
-	if (jobs[i].tally != NULL) {
-		/* Its zones share it, and the last that ends has heard most. */
-		struct tally_count now;
-		tally_read(jobs[i].tally, &now);
-		struct tally_count more = {.relayed = event.played_ms * 48 - now.relayed,
-					   .missing = missing_ms * 48 - now.missing,
-					   .fallback = fallback_ms * 48 - now.fallback};
-		tally_add(jobs[i].tally, &more);
-	}
+	count_relayed(&jobs[i]);
 	tally_unref(jobs[i].tally);
 	jitter_unref(jobs[i].live);
 	jobs[i] = jobs[--n_jobs];
@@ -379,6 +386,7 @@ static void end_live(void) {
 void fake_engine_turn(void) {
 	end_live();
 	for (size_t i = n_jobs; i-- > 0;) {
+		count_relayed(&jobs[i]);
 		if (broken != NULL && (broken_zone == 0 || broken_zone == jobs[i].zone)) {
 			job_end(i, ENGINE_END_FAILED, broken);
 		} else if (jobs[i].started && jobs[i].end_us <= box->now_us) {

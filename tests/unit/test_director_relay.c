@@ -167,6 +167,54 @@ static void an_interruption_is_told_beside_it(void **state) {
 	assert_int_equal(fake_box_relays(), 0);
 }
 
+static void delete_it(struct fake_box *box) {
+	assert_int_equal(store_zone_delete(box->store, zones[0], NULL), 0);
+	director_zone_changed(box->director, zones[0]);
+}
+
+static void move_it(struct fake_box *box) {
+	AUTO(zone_done) struct zone from = {0};
+	AUTO(zone_done) struct zone to = {0};
+	int64_t other = fake_box_zone(box, "other", NULL);
+	assert_int_equal(store_zone_get(box->store, zones[0], &from, NULL), 0);
+	assert_int_equal(store_zone_get(box->store, other, &to, NULL), 0);
+	from.output = to.output;
+	from.channels[0] = 1;
+	assert_int_equal(store_zone_put(box->store, &from, NULL), 0);
+	director_zone_changed(box->director, zones[0]);
+}
+
+static void shut_down(struct fake_box *box) {
+	fake_box_restart(box, false);
+}
+
+/* However it ends. */
+static void what_did_not_come_by_then_is_told(void **state) {
+	static const struct {
+		void (*act)(struct fake_box *box);
+		const char *reason;
+	} cases[] = {
+		{delete_it, "the zone was deleted; nothing came for 2.0 of 10.0 s: busy"},
+		{move_it, "the zone was moved to another output; nothing came for 2.0 of "
+			  "10.0 s: busy"},
+		{shut_down,
+		 "the box was shut down; nothing came for 2.0 of 10.0 s: busy"},
+	};
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		void *fresh = NULL;
+		setup(&fresh);
+		struct fake_box *box = fresh;
+		fake_box_relay_lacks(2000, 0, "busy");
+		int64_t run = push_at(box, TIME_NONE, 1);
+		fake_box_pass(box, 10 * SECOND);
+		cases[i].act(box);
+		fake_box_pass(box, SECOND);
+		assert_row(box, run, OUTCOME_CUT, 10000, cases[i].reason);
+		teardown(&fresh);
+	}
+}
+
 /* What comes now cannot be said twice. */
 static void it_knows_no_passes(void **state) {
 	struct fake_box *box = *state;
@@ -185,6 +233,7 @@ int main(void) {
 		TEST(it_is_let_go),
 		TEST(what_did_not_come_is_told),
 		TEST(an_interruption_is_told_beside_it),
+		cmocka_unit_test(what_did_not_come_by_then_is_told),
 		TEST(it_knows_no_passes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
