@@ -339,17 +339,15 @@ int director_start(struct director *d, struct error *err) {
 static void end_what_sounds(struct director *d) {
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		for (size_t i = 0; i < live->run.n_zones; i++) {
-			const struct live_zone_run *lzr = &live->zones[i];
-			if (lzr->stage == STAGE_PLAYING || lzr->stage == STAGE_HANDED ||
-			    lzr->stage == STAGE_PAUSED) {
-				director_zone_end(d, live, i, OUTCOME_CUT,
-						  "the box was shut down",
-						  live_run_played_ms(live, i));
-			} else if (lzr->stage == STAGE_WAITING) {
-				director_zone_end(
-					d, live, i, OUTCOME_MISSED,
-					"the box was shut down while this waited", 0);
+			if (live->zones[i].stage == STAGE_PLANNED) {
+				continue;
 			}
+			bool begun = live_run_begun(live, i);
+			director_zone_end(
+				d, live, i, begun ? OUTCOME_CUT : OUTCOME_MISSED,
+				begun ? "the box was shut down"
+				      : "the box was shut down while this waited",
+				live_run_played_ms(live, i));
 		}
 	}
 }

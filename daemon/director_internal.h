@@ -73,9 +73,10 @@ struct live_zone_run {
 	int64_t fallback_ms; /* and the fallback sounded */
 	struct disturbed paused;
 	struct disturbed ducked;
-	struct disturbed lost; /* with its card; by: the card's words */
-	int64_t missed_ms;     /* place up to which a part of it was missed for that */
-	bool turned;           /* its record was written since it began */
+	struct disturbed lost;             /* with its card; by: the card's words, cut */
+	char card_words[ENGINE_TEXT_SIZE]; /* the whole of them */
+	int64_t missed_ms; /* place up to which a part of it was missed for that */
+	bool turned;       /* its record was written since it began */
 };
 
 struct live_run {
@@ -154,6 +155,7 @@ void live_run_free(struct live_run *live);
 bool live_run_ended(const struct live_run *live);
 /* Where zone `zone` stands among its own; n_zones where it has no part in it. */
 size_t live_run_find(const struct live_run *live, int64_t zone);
+bool live_run_begun(const struct live_run *live, size_t i); /* zone i was heard */
 /* How long zone i has sounded. */
 int64_t live_run_played_ms(const struct live_run *live, size_t i);
 /* Fills the zones of a run: names as they are now, quiet ones skipped unless it defies

@@ -36,7 +36,7 @@ static bool barred(struct director *d, struct live_run *live, size_t i, int64_t 
 		return false;
 	}
 	director_withdraw(d, live, i);
-	if (live->zones[i].stage == STAGE_PAUSED) {
+	if (live_run_begun(live, i)) {
 		outcome = OUTCOME_CUT;
 	}
 	director_zone_end(d, live, i, outcome, reason, live->zones[i].heard_ms);

@@ -55,7 +55,7 @@ static int write_turn(struct director *d, const struct live_run *live, size_t i,
 static int write_both(struct director *d, const struct live_run *live, size_t i,
 		      struct error *err) {
 	int rc = 0;
-	if (live->run.zones[i].started_us != TIME_NONE) {
+	if (live_run_begun(live, i)) {
 		rc = write_start(d, live, i, err);
 	}
 	return may_pass(rc) ? rc : write_end(d, live, i, err);

@@ -71,12 +71,13 @@ bool director_lost(struct director *d, struct live_run *live, size_t i,
 		lzr->lost.since_ns = clock_mono_ns();
 	}
 	str_copy(lzr->lost.by, sizeof(lzr->lost.by), event->text);
+	str_copy(lzr->card_words, sizeof(lzr->card_words), event->text);
 	lzr->heard_ms += event->played_ms;
 	lzr->job = 0;
 	lzr->soft = false;
 	director_leave_zone(d, live, i);
 	lzr->stage = STAGE_PAUSED;
-	if (live->run.zones[i].started_us != TIME_NONE) {
+	if (live_run_begun(live, i)) {
 		director_turn(d, live, i, OUTCOME_PAUSED);
 	}
 	director_wake_soon(d);
@@ -99,11 +100,9 @@ void director_found(struct live_run *live, size_t i) {
 
 void director_lost_for_good(struct director *d, struct live_run *live, size_t i) {
 	struct live_zone_run *lzr = &live->zones[i];
-	char why[sizeof(lzr->lost.by)];
-	str_copy(why, sizeof(why), lzr->lost.by);
 	lzr->lost.times--;
 	lzr->lost.since_ns = 0;
-	director_zone_end(d, live, i, OUTCOME_FAILED, why, lzr->heard_ms);
+	director_zone_end(d, live, i, OUTCOME_FAILED, lzr->card_words, lzr->heard_ms);
 }
 
 void director_lost_sweep(struct director *d, struct live_run *live, size_t i) {
@@ -129,7 +128,7 @@ static bool begins_anew(const struct live_run *live, size_t i) {
 
 /* Nobody has begun: it is there again before it was missed. */
 static bool missed_nothing(const struct live_run *live, size_t i) {
-	return live->run.zones[i].started_us == TIME_NONE && has_company(live, i);
+	return !live_run_begun(live, i) && has_company(live, i);
 }
 
 bool director_rejoin_could(const struct director *d, const struct live_run *live,

@@ -230,6 +230,10 @@ size_t live_run_find(const struct live_run *live, int64_t zone) {
 	return i;
 }
 
+bool live_run_begun(const struct live_run *live, size_t i) {
+	return live->run.zones[i].started_us != TIME_NONE;
+}
+
 int64_t live_run_played_ms(const struct live_run *live, size_t i) {
 	const struct live_zone_run *lzr = &live->zones[i];
 	if (lzr->stage != STAGE_PLAYING) {
@@ -403,7 +407,7 @@ void director_take_back(struct director *d, struct live_run *live) {
 	bool ahead = live->run.due_us > director_now(d);
 	bool begun = false;
 	for (size_t i = 0; i < live->run.n_zones; i++) {
-		begun = begun || live->run.zones[i].started_us != TIME_NONE;
+		begun = begun || live_run_begun(live, i);
 	}
 	for (size_t i = 0; i < live->run.n_zones; i++) {
 		struct live_zone_run *lzr = &live->zones[i];
@@ -491,11 +495,10 @@ void director_zone_cut(struct director *d, struct live_run *live, size_t i,
 		       enum outcome end, const char *reason) {
 	struct live_zone_run *lzr = &live->zones[i];
 	if (lzr->stage != STAGE_HANDED && lzr->stage != STAGE_PLAYING) {
-		bool begun = lzr->stage == STAGE_PAUSED;
+		bool unheard = end == OUTCOME_CUT && !live_run_begun(live, i);
 		director_withdraw(d, live, i);
-		director_zone_end(d, live, i,
-				  end == OUTCOME_CUT && !begun ? OUTCOME_CANCELLED : end,
-				  reason, lzr->heard_ms);
+		director_zone_end(d, live, i, unheard ? OUTCOME_CANCELLED : end, reason,
+				  lzr->heard_ms);
 		return;
 	}
 	/* The first reason is the true one; and to cut it again, and wake up for that,
@@ -546,10 +549,10 @@ static void on_started(struct director *d, struct live_run *live, size_t i,
 	live->zones[i].stage = STAGE_PLAYING;
 	live->zones[i].began_ns = event->at_ns;
 	director_found(live, i);
-	if (live->run.zones[i].started_us == TIME_NONE) {
-		first_started(d, live, i);
-	} else {
+	if (live_run_begun(live, i)) {
 		director_came_back(d, live, i);
+	} else {
+		first_started(d, live, i);
 	}
 	director_tell_zone(d, live->run.zones[i].zone);
 }

@@ -247,12 +247,11 @@ static void zone_remove(struct director *d, int64_t id) {
 		for (size_t i = 0; i < live->run.n_zones; i++) {
 			if (live->run.zones[i].zone == id &&
 			    live->zones[i].stage != STAGE_ENDED) {
-				bool heard = live->zones[i].stage == STAGE_PLAYING ||
-					     live->zones[i].stage == STAGE_PAUSED;
+				enum outcome end = live_run_begun(live, i)
+							   ? OUTCOME_CUT
+							   : OUTCOME_CANCELLED;
 				director_withdraw(d, live, i);
-				director_zone_end(d, live, i,
-						  heard ? OUTCOME_CUT : OUTCOME_CANCELLED,
-						  "the zone was deleted",
+				director_zone_end(d, live, i, end, "the zone was deleted",
 						  live_run_played_ms(live, i));
 			}
 		}

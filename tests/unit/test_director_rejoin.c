@@ -138,6 +138,19 @@ static void fails_where_it_does_not_come_back(void **state) {
 	assert_row(box, run, west, OUTCOME_FAILED, GONE);
 }
 
+/* In the whole of its words. */
+static void the_card_says_all_of_it(void **state) {
+	struct fake_box *box = *state;
+	char words[ENGINE_TEXT_SIZE];
+	memset(words, 'x', sizeof(words) - 1);
+	words[sizeof(words) - 1] = '\0';
+	int64_t run = push(box, "news", 10000, CLASS_NOTICE);
+	fake_box_pass(box, 2 * SECOND);
+	fake_box_break_card(west, words);
+	fake_box_pass(box, 20 * SECOND);
+	assert_row(box, run, west, OUTCOME_FAILED, words);
+}
+
 /* Nothing is left to be heard when it comes back. */
 static void comes_too_late(void **state) {
 	struct fake_box *box = *state;
@@ -277,6 +290,62 @@ static void interrupted_before_it_joins(void **state) {
 	assert_row(box, run, west, OUTCOME_PLAYED, "not heard for 32 min: " GONE);
 }
 
+static void stop_it(struct fake_box *box, int64_t run) {
+	assert_int_equal(director_stop_run(box->director, run, "clerk", NULL), 0);
+}
+
+static void delete_zone(struct fake_box *box, int64_t run) {
+	(void)run;
+	assert_int_equal(store_zone_delete(box->store, west, NULL), 0);
+	director_zone_changed(box->director, west);
+}
+
+static void shut_down(struct fake_box *box, int64_t run) {
+	(void)run;
+	fake_box_restart(box, false);
+}
+
+static void be_quiet(struct fake_box *box, int64_t run) {
+	(void)run;
+	AUTO(zone_done) struct zone zone = {0};
+	assert_int_equal(store_zone_get(box->store, west, &zone, NULL), 0);
+	zone.quiet[0] = (struct quiet_span){8 * 60, 9 * 60};
+	zone.n_quiet = 1;
+	assert_int_equal(store_zone_put(box->store, &zone, NULL), 0);
+	director_zone_changed(box->director, west);
+}
+
+/* What was never heard was not cut. */
+static void what_ends_where_it_never_joined(void **state) {
+	static const struct {
+		void (*act)(struct fake_box *box, int64_t run);
+		enum outcome unheard;
+		const char *words;
+	} cases[] = {
+		{stop_it, OUTCOME_CANCELLED, "stopped by clerk"},
+		{delete_zone, OUTCOME_CANCELLED, "the zone was deleted"},
+		{shut_down, OUTCOME_MISSED, "the box was shut down while this waited"},
+		{be_quiet, OUTCOME_SKIPPED, "quiet hours"},
+	};
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		void *fresh = NULL;
+		bool heard = i % 2 == 1;
+		setup(&fresh);
+		struct fake_box *box = fresh;
+		fake_box_break_card(west, heard ? NULL : GONE);
+		int64_t run = push(box, "news", 60000, CLASS_NOTICE);
+		fake_box_pass(box, 5 * SECOND);
+		fake_box_break_card(west, GONE);
+		fake_box_pass(box, SECOND);
+		cases[i / 2].act(box, run);
+		fake_box_pass(box, SECOND);
+		assert_row(box, run, west, heard ? OUTCOME_CUT : cases[i / 2].unheard,
+			   heard && i / 2 == 2 ? "shut down" : cases[i / 2].words);
+		teardown(&fresh);
+	}
+}
+
 /* Whatever is lost, each zone has one outcome, and after a crash no more than a cut. */
 static void a_crash_cuts_it(void **state) {
 	struct fake_box *box = *state;
@@ -297,12 +366,14 @@ int main(void) {
 		TEST(rejoins_in_step),
 		TEST(joins_in_the_middle),
 		TEST(fails_where_it_does_not_come_back),
+		TEST(the_card_says_all_of_it),
 		TEST(comes_too_late),
 		TEST(gives_way_and_can_be_stopped),
 		TEST(an_alert_waits_for_nobody_that_waits),
 		TEST(whom_it_rejoins_is_interrupted_just_then),
 		TEST(lost_while_it_fades),
 		TEST(interrupted_before_it_joins),
+		cmocka_unit_test(what_ends_where_it_never_joined),
 		TEST(a_crash_cuts_it),
 	};
 	return cmocka_run_group_tests_name("director_rejoin", tests, NULL, NULL);
