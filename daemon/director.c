@@ -121,6 +121,9 @@ static void arm(struct director *d, int64_t now_us) {
 	if (!d->held && planner_peek(d->planner, &planned) > 0) {
 		next = planned.due_us - d->lead_us;
 	}
+	if (d->skips_owed.n > 0) {
+		next = earlier(next, clock_realtime_us_at(d->record_again_ns) + 1);
+	}
 	for (const struct live_run *live = d->runs; live != NULL; live = live->next) {
 		if (!director_may(d, live)) {
 			continue;
@@ -178,6 +181,7 @@ void director_wake(void *director) {
 			director_wake_soon(d);
 		}
 	}
+	director_skip_owed(d);
 	act_on_runs(d, now_us);
 	director_sweep(d);
 	director_pump(d);
@@ -377,6 +381,7 @@ void director_free(struct director *d) {
 	loop_source_free(d->soon);
 	loop_source_free(d->engine_events);
 	planner_free(d->planner);
+	ids_done(&d->skips_owed);
 	while (d->runs != NULL) {
 		struct live_run *live = d->runs;
 		d->runs = live->next;

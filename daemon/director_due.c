@@ -174,26 +174,51 @@ static bool is_skipped(struct director *d, const struct due *due, bool at_its_ow
 	return false;
 }
 
-static int admit(struct director *d, const struct due *due, bool at_its_own,
-		 struct live_run **ret, struct error *err) {
-	AUTO(run_done) struct run run = {0};
+/* Its run is alive already: the store would say so, too, unless the disk has not taken
+ * its claim yet. */
+static bool is_alive(const struct director *d, const struct due *due) {
+	for (const struct live_run *live = d->runs; live != NULL; live = live->next) {
+		const struct run *run = &live->run;
+		int64_t due_us =
+			run->moved_from_us != 0 ? run->moved_from_us : run->due_us;
+		if (run->schedule == due->schedule->id && due_us == due->due_us) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* *run is the caller's to release, also on failure. */
+static int make_run(struct director *d, const struct due *due, bool at_its_own,
+		    struct run *run, struct error *err) {
 	char reason[256];
-	int rc = run_of_due(d, due, &run, err);
+	int rc = run_of_due(d, due, run, err);
 	if (rc < 0) {
 		return rc;
 	}
 	enum outcome outcome = OUTCOME_SKIPPED;
 	if (due->override == NULL ||
 	    !is_skipped(d, due, at_its_own, reason, sizeof(reason))) {
-		outcome = judge_lateness(d, &run, due->schedule, reason, sizeof(reason));
+		outcome = judge_lateness(d, run, due->schedule, reason, sizeof(reason));
 	}
 	if (outcome != OUTCOME_PLANNED) {
-		all_zones_end(&run, outcome, reason);
+		all_zones_end(run, outcome, reason);
 	}
 	if (due->override != NULL && due->override->action != OVERRIDE_SKIP) {
-		note_override(d, due, &run);
+		note_override(d, due, run);
 	}
-	return director_admit(d, &run, due->schedule, ret, err);
+	return 0;
+}
+
+static int admit(struct director *d, const struct due *due, bool at_its_own,
+		 struct error *err) {
+	AUTO(run_done) struct run run = {0};
+	struct live_run *live = NULL;
+	if (is_alive(d, due)) {
+		return 0;
+	}
+	int rc = make_run(d, due, at_its_own, &run, err);
+	return rc < 0 ? rc : director_admit(d, &run, due->schedule, &live, err);
 }
 
 /* The override of an occurrence where it has one that is not void. */
@@ -227,8 +252,7 @@ static int admit_planned(struct director *d, const struct planned *planned,
 	if (at_its_own && due.at_us > due.due_us) {
 		return store_override_pass(d->config.store, due.override->id, true, err);
 	}
-	struct live_run *live = NULL;
-	return admit(d, &due, at_its_own, &live, err);
+	return admit(d, &due, at_its_own, err);
 }
 
 void director_admit_due(struct director *d, const struct planned *planned) {
@@ -244,29 +268,87 @@ void director_admit_due(struct director *d, const struct planned *planned) {
 	}
 }
 
+/* The run, and that its occurrence is done with: both, or nothing. */
+static int write_skip(struct director *d, const struct override *o, struct run *run,
+		      struct error *err) {
+	bool joined = store_begin(d->config.store, NULL) >= 0;
+	int rc = store_run_claim(d->config.store, run, err);
+	/* One that was claimed is done with, too. */
+	bool known = rc == -EEXIST;
+	if (rc >= 0 || known) {
+		rc = store_override_pass(d->config.store, o->id, false, err);
+	}
+	if (joined && rc >= 0) {
+		rc = store_commit(d->config.store, err);
+	} else if (joined) {
+		store_rollback(d->config.store);
+	}
+	return rc >= 0 && known ? -EEXIST : rc;
+}
+
 static int skip_moved(struct director *d, const struct schedule *schedule,
 		      const struct override *o, struct error *err) {
-	struct live_run *live = NULL;
+	AUTO(run_done) struct run run = {0};
 	struct due due = {schedule, o, o->due_us, o->due_us};
-	int rc = admit(d, &due, true, &live, err);
-	if (rc >= 0) {
-		live->written = true;
-		live->changed = true;
+	if (is_alive(d, &due)) {
+		return 0; /* it sounds, or has, and is written when it can be */
 	}
-	/* One that was claimed is done with, too. */
-	return rc < 0 && rc != -EEXIST
-		       ? rc
-		       : store_override_pass(d->config.store, o->id, false, err);
+	int rc = make_run(d, &due, true, &run, err);
+	if (rc < 0) {
+		return rc;
+	}
+	run.state = run_state(run.zones, run.n_zones);
+	rc = write_skip(d, o, &run, err);
+	if (rc < 0) {
+		return rc == -EEXIST ? 0 : rc;
+	}
+	struct live_run *live = director_take_up(d, &run);
+	if (live == NULL) {
+		return error_set(err, ENOMEM, "no memory to tell of it");
+	}
+	live->written = true;
+	live->changed = true;
+	return 0;
+}
+
+static void skip_later(struct director *d, int64_t schedule) {
+	if (ids_add(&d->skips_owed, schedule) < 0) {
+		log_err("no memory to remember what schedule %lld skips",
+			(long long)schedule);
+	}
+	d->record_again_ns = clock_mono_ns() + RECORD_AGAIN_NS;
 }
 
 void director_skip_moved(struct director *d, const struct schedule *schedule) {
 	for (size_t i = 0; i < schedule->n_overrides; i++) {
 		const struct override *o = &schedule->overrides[i];
 		struct error err = {0};
-		if (o->passed && o->action == OVERRIDE_SKIP &&
-		    skip_moved(d, schedule, o, &err) < 0) {
-			log_err("what schedule %lld skips could not be recorded: %s",
-				(long long)schedule->id, err.text);
+		if (!o->passed || o->action != OVERRIDE_SKIP) {
+			continue;
+		}
+		int rc = skip_moved(d, schedule, o, &err);
+		director_store_result(d, rc, &err);
+		if (rc == -ENOSPC || rc == -EIO) {
+			skip_later(d, schedule->id);
+		}
+	}
+}
+
+void director_skip_owed(struct director *d) {
+	if (d->skips_owed.n == 0 || clock_mono_ns() < d->record_again_ns) {
+		return;
+	}
+	AUTO(ids_done) struct ids owed = d->skips_owed;
+	d->skips_owed = (struct ids){0};
+	for (size_t i = 0; i < owed.n; i++) {
+		AUTO(schedule_done) struct schedule schedule = {0};
+		struct error err = {0};
+		int rc = store_schedule_get(d->config.store, owed.items[i], &schedule,
+					    &err);
+		if (rc >= 0) {
+			director_skip_moved(d, &schedule);
+		} else if (rc != -ENOENT) {
+			skip_later(d, owed.items[i]);
 		}
 	}
 }

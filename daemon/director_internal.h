@@ -24,8 +24,9 @@
 #define TOGETHER_MS 1000 /* so near are places at which horns were interrupted as one */
 #define REASON_SIZE 480  /* of a record's reason: 500 characters are its bound */
 #define DAY_US (86400 * 1000000LL)
-#define SETTLE_MAX_US (31 * DAY_US) /* missed runs further back are not recorded */
-#define TAKE_MAX 64                 /* dues dealt with in one go, the loop comes first */
+#define SETTLE_MAX_US (31 * DAY_US)  /* missed runs further back are not recorded */
+#define RECORD_AGAIN_NS 1000000000LL /* what the disk did not take is tried again */
+#define TAKE_MAX 64                  /* dues dealt with in one go, the loop comes first */
 
 /* Where a run stands in one zone. */
 enum stage {
@@ -141,6 +142,7 @@ struct director {
 	bool held;               /* the clock is not trusted */
 	bool in_commit;          /* between director_begin and its end */
 	int64_t record_again_ns; /* what is owed is not tried before */
+	struct ids skips_owed;   /* schedules: as director_skip_moved, and not on disk */
 };
 
 /* director.c */
@@ -199,6 +201,8 @@ void director_admit_due(struct director *d, const struct planned *planned);
 /* Of a schedule: what was moved to a time that is to come, and is skipped now, has its
  * outcome. */
 void director_skip_moved(struct director *d, const struct schedule *schedule);
+/* The same of those whose outcome the disk did not take. */
+void director_skip_owed(struct director *d);
 /* Says which of its overrides are void. */
 void director_tell_void(struct director *d, const struct schedule *schedule);
 

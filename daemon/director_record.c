@@ -6,8 +6,6 @@
 #include "base/str.h"
 #include "log.h"
 
-#define RECORD_AGAIN_NS 1000000000LL
-
 /* What the store could not take is a fault, and no reason to fall silent. */
 void director_store_result(struct director *d, int rc, const struct error *err) {
 	if (rc == -ENOSPC || rc == -EIO) {

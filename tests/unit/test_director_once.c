@@ -403,6 +403,69 @@ static void a_skip_is_recorded_after_a_kill(void **state) {
 	fake_box_done(&v.box);
 }
 
+/* What was moved to an earlier time sounds, and the disk does not take it until it is
+ * over: at its own time it is not taken for one that did not sound. */
+static void a_full_disk_forgets_no_move(void **state) {
+	(void)state;
+	struct village v;
+	begin(&v, "0 7 2 3 *", 0);
+	int64_t music = fake_box_announcement(&v.box, "music", 600000);
+	int64_t due_us = v.eight_us + 10 * MINUTE;
+	v.schedule =
+		fake_box_schedule(&v.box, music, v.zone, "10 8 2 3 *", CLASS_NOTICE, 0);
+	fake_box_override(&v.box, v.schedule, due_us, OVERRIDE_MOVE,
+			  v.eight_us + 5 * MINUTE, 0);
+	pass_until(&v, v.eight_us + 4 * MINUTE);
+	fake_box_break_disk(&v.box, true);
+	pass_until(&v, v.eight_us + 6 * MINUTE);
+	fake_box_break_disk(&v.box, false);
+	pass_until(&v, v.eight_us + 11 * MINUTE);
+	assert_int_equal(fake_box_count_runs(&v.box), 0);
+	pass_until(&v, v.eight_us + 20 * MINUTE);
+	assert_run(&v, due_us, OUTCOME_PLAYED, "moved from");
+	assert_int_equal(fake_box_count_runs(&v.box), 1);
+	assert_int_equal(fake_box_starts(), 1);
+	fake_box_done(&v.box);
+}
+
+/* A skip of what was moved that the disk does not take is made good for; unless somebody
+ * has thought better of it. */
+static void a_skip_is_recorded_after_a_full_disk(void **state) {
+	(void)state;
+	for (int again = 0; again < 2; again++) {
+		struct village v;
+		begin(&v, "10 8 2 3 *", 0);
+		struct override o = {.schedule = v.schedule,
+				     .due_us = v.eight_us + 10 * MINUTE,
+				     .action = OVERRIDE_MOVE,
+				     .to_us = v.eight_us + 15 * MINUTE};
+		assert_int_equal(store_override_put(v.box.store, &o, NULL), 1);
+		director_overrides_changed(v.box.director, v.schedule);
+		pass_until(&v, v.eight_us + 12 * MINUTE);
+		o.action = OVERRIDE_SKIP;
+		o.to_us = TIME_NONE;
+		assert_int_equal(store_override_put(v.box.store, &o, NULL), 1);
+		fake_box_break_disk(&v.box, true);
+		director_overrides_changed(v.box.director, v.schedule);
+		pass_until(&v, v.eight_us + 13 * MINUTE);
+		fake_box_break_disk(&v.box, false);
+		if (again) {
+			o.action = OVERRIDE_MOVE;
+			o.to_us = v.eight_us + 20 * MINUTE;
+			assert_int_equal(store_override_put(v.box.store, &o, NULL), 1);
+			director_overrides_changed(v.box.director, v.schedule);
+		}
+		pass_until(&v, v.eight_us + 13 * MINUTE + 3 * SECOND);
+		assert_int_equal(fake_box_count_runs(&v.box), again ? 0 : 1);
+		pass_until(&v, v.eight_us + HOUR);
+		assert_run(&v, o.due_us, again ? OUTCOME_PLAYED : OUTCOME_SKIPPED, "by");
+		assert_int_equal(fake_box_count_runs(&v.box), 1);
+		const struct fault *faults = NULL;
+		assert_int_equal(faults_list(v.box.faults, &faults), 0);
+		fake_box_done(&v.box);
+	}
+}
+
 /* The plan is taken some seconds ahead: what is moved into these seconds comes still, and
  * after a kill, too. */
 static void a_move_to_the_next_second_is_heard(void **state) {
@@ -464,6 +527,8 @@ int main(void) {
 		cmocka_unit_test(
 			what_waits_for_its_other_time_may_be_skipped_or_moved_on),
 		cmocka_unit_test(a_skip_is_recorded_after_a_kill),
+		cmocka_unit_test(a_full_disk_forgets_no_move),
+		cmocka_unit_test(a_skip_is_recorded_after_a_full_disk),
 		cmocka_unit_test(a_move_to_the_next_second_is_heard),
 		cmocka_unit_test(a_deleted_override_leaves_the_rule),
 	};
