@@ -34,7 +34,8 @@ enum stage {
 	STAGE_WAITING, /* its time has come, the zone or its words are not ready */
 	STAGE_HANDED,  /* the zone is its own, the engine has it */
 	STAGE_PLAYING, /* the output says so */
-	STAGE_PAUSED,  /* it played, a higher class has the zone, it will come back */
+	STAGE_PAUSED,  /* a higher class has the zone, in which it played, or its card is
+			  lost, whether it did or not; it will come back */
 	STAGE_ENDED,
 };
 
@@ -266,7 +267,8 @@ void director_interrupted(struct director *d, struct live_run *live, size_t i,
 void director_not_interrupted(struct live_run *live, size_t i);
 /* Ends what goes on of it; nothing where nothing does. */
 void director_disturb_over(struct disturbed *what);
-/* Of a zone that has begun: paused or playing again, into its record. */
+/* Of a zone that has begun: paused, for another or its card, or playing again; into its
+ * record. */
 void director_turn(struct director *d, struct live_run *live, size_t i,
 		   enum outcome outcome);
 /* It sounds again. */

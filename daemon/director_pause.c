@@ -141,7 +141,6 @@ void director_end_words(const struct live_run *live, size_t i, const char *reaso
 	}
 }
 
-/* Of a zone that has begun: paused or playing again. */
 void director_turn(struct director *d, struct live_run *live, size_t i,
 		   enum outcome outcome) {
 	struct run_zone *rz = &live->run.zones[i];

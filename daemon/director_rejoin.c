@@ -1,7 +1,9 @@
 /* director_rejoin.c - a run whose card is lost in one zone and sounds on elsewhere, or
  * that is a live call: there it has not ended, but waits for the card, and rejoins in
- * step, within what the others say at that moment (see director_internal.h). Where nobody
- * goes on it ends as failed, with the card's words.
+ * step, within what the others say at that moment (see director_internal.h): to the frame
+ * where that is from clips, within milliseconds where it is relayed, for that begins with
+ * what comes then. An alert whose others all wait for their zones begins anew.
+ * Where nobody goes on it ends as failed, with the card's words.
  *
  * It stands in its zone as one that was interrupted, STAGE_PAUSED, with `lost.since_ns`
  * set until it is heard again; another may have the zone meanwhile. */

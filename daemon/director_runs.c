@@ -3,7 +3,8 @@
  *
  * In each zone a run goes PLANNED -> HANDED -> PLAYING -> ENDED, by way of WAITING where
  * the zone is taken or the words are not spoken yet, and from PLAYING by way of PAUSED to
- * HANDED again where a higher class takes the zone (director_pause.c). The engine gets it
+ * HANDED again where a higher class takes the zone (director_pause.c). So it does from
+ * wherever its job was where the card is lost (director_rejoin.c). The engine gets it
  * LEAD ahead, so that no slow disk delays the start; who may sound is settled JUDGE
  * before it, and what may not is taken back from the engine before its first frame. */
 #include "director_internal.h"
@@ -264,7 +265,7 @@ static struct tally *tally_of(const struct job *job) {
 static void fill_zones(const struct director *d, struct live_run *live, enum stage stage,
 		       struct job *job) {
 	int64_t place_ms = -1;
-	bool rejoins = false; /* in step with others, to the frame */
+	bool rejoins = false; /* in step with others */
 	job->n_zones = 0;
 	for (size_t i = 0; i < live->run.n_zones; i++) {
 		struct live_zone_run *lzr = &live->zones[i];

@@ -347,7 +347,8 @@ static void queue_status(const struct director *d, int64_t zone,
 		struct director_queued *q = &ret->queue[ret->n_queue++];
 		q->run = live->run.id;
 		q->class = live->run.class;
-		q->paused = live->zones[i].stage == STAGE_PAUSED;
+		q->paused =
+			live->zones[i].stage == STAGE_PAUSED && live_run_begun(live, i);
 		str_copy(q->title, sizeof(q->title),
 			 live->run.title != NULL ? live->run.title : "");
 	}

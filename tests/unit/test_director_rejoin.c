@@ -109,6 +109,10 @@ static void joins_in_the_middle(void **state) {
 	int64_t run = push(box, "news", 30000, CLASS_NOTICE);
 	fake_box_pass(box, 5 * SECOND);
 	assert_row(box, run, west, OUTCOME_PLANNED, "");
+	struct director_zone_status status;
+	director_zone_status(box->director, west, &status);
+	assert_int_equal(status.n_queue, 1);
+	assert_false(status.queue[0].paused);
 	fake_box_break_card(west, NULL);
 	fake_box_pass(box, SECOND);
 	assert_in_step();
