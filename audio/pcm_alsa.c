@@ -261,7 +261,9 @@ static int alsa_status(struct pcm *p, struct pcm_status *ret, struct error *err)
 	snd_htimestamp_t stamp;
 	snd_pcm_status_get_htstamp(a->status, &stamp);
 	int64_t now = now_ns();
-	int64_t at = stamp.tv_sec * 1000000000LL + stamp.tv_nsec;
+	/* A plugin reads the delay after its stamp, which would make the device early. */
+	bool stamped = snd_pcm_type(a->handle) == SND_PCM_TYPE_HW;
+	int64_t at = stamped ? stamp.tv_sec * 1000000000LL + stamp.tv_nsec : now;
 	snd_pcm_state_t state = snd_pcm_status_get_state(a->status);
 	ret->queued = p->buffer_frames - (int64_t)snd_pcm_status_get_avail(a->status);
 	ret->delay = (int64_t)snd_pcm_status_get_delay(a->status);

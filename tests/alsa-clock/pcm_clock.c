@@ -8,7 +8,9 @@
  * DMA would have taken meanwhile; what lies there cannot have changed, since the
  * application writes only where a call has told it that the card is through. A little is
  * taken ahead (fifo_frames), as real cards do, so that a rewind up to the very pointer is
- * heard as the fault it is. */
+ * heard as the fault it is. libasound stamps no report of a plugin; so the delay is read
+ * last of all, with nothing between it and the return that takes time: told late it would
+ * be that of a card whose clock goes wrong whenever the machine is busy. */
 #include <alsa/asoundlib.h>
 #include <alsa/pcm_external.h>
 
@@ -33,6 +35,7 @@
 /* Between looks at the files of its faults: a call to this card is not to cost more than
  * one to a driver. */
 #define SEE_NS 2000000LL
+#define BUSY_NS (4 * NS_PER_S)    /* of delay_late_us: so long it is on time */
 #define SETTLED_NS (2 * NS_PER_S) /* from then on it tells how near to dry it came */
 
 struct list {
@@ -54,6 +57,7 @@ struct card {
 	long fail_open;
 	long fail_resume;
 	long stall_after_ms; /* -1: never */
+	long delay_late_us;
 	double ppm;
 	/* The file and its list of segments, -1 where nothing is kept. */
 	int data_fd;
@@ -71,14 +75,15 @@ struct card {
 	bool open_segment;
 	bool standing;      /* paused or stalled */
 	bool dead;          /* unplugged while open: this handle never works again */
-	int64_t started_ns; /* of the stream, for stall_after_ms */
+	int64_t started_ns; /* of the stream, for stall_after_ms and delay_late_us */
 	int64_t base_ns;    /* when base_frames left */
 	int64_t base_frames;
-	int64_t segment_frames; /* kept of this segment */
+	int64_t segment_frames; /* played of this segment */
 	int64_t least;          /* the fewest that were queued in it, -1: not known */
 	int64_t position;       /* the hardware pointer */
+	int64_t kept;           /* played and in the file, kept <= position */
 	int64_t fetched;        /* taken from the ring, position <= fetched */
-	char *staging;          /* fetched, and not yet played */
+	char *staging;          /* fetched, and not yet in the file */
 	size_t staging_frames;  /* its size */
 	size_t frame_bytes;
 };
@@ -131,6 +136,18 @@ __attribute__((format(printf, 2, 3))) static void note(struct card *c, const cha
 	}
 }
 
+/* What was played goes to the file. */
+static void keep(struct card *c) {
+	size_t bytes = (size_t)(c->position - c->kept) * c->frame_bytes;
+	if (bytes == 0) {
+		return;
+	}
+	write_all(c, c->data_fd, c->staging, bytes);
+	memmove(c->staging, c->staging + bytes,
+		(size_t)(c->fetched - c->position) * c->frame_bytes);
+	c->kept = c->position;
+}
+
 static void segment_open(struct card *c, int64_t at_ns, int64_t at_frame) {
 	c->base_ns = at_ns;
 	c->base_frames = at_frame;
@@ -151,6 +168,7 @@ static void segment_close(struct card *c, const char *reason) {
 		return;
 	}
 	c->open_segment = false;
+	keep(c);
 	int64_t end_ns =
 		c->base_ns + (int64_t)((double)c->segment_frames / frames_per_ns(c));
 	note(c,
@@ -172,10 +190,10 @@ static void fetch(struct card *c, int64_t until) {
 		int64_t at = c->fetched % size;
 		int64_t n =
 			until - c->fetched < size - at ? until - c->fetched : size - at;
-		int64_t room = (int64_t)c->staging_frames - (c->fetched - c->position);
+		int64_t room = (int64_t)c->staging_frames - (c->fetched - c->kept);
 		n = n < room ? n : room;
 		char *from = ring + at * (int64_t)c->frame_bytes;
-		memcpy(c->staging + (c->fetched - c->position) * (int64_t)c->frame_bytes,
+		memcpy(c->staging + (c->fetched - c->kept) * (int64_t)c->frame_bytes,
 		       from, (size_t)n * c->frame_bytes);
 		/* As the kernel does where an application asked for silence behind the
 		 * pointer. */
@@ -189,7 +207,7 @@ static void fetch(struct card *c, int64_t until) {
 	}
 }
 
-/* Plays up to `until`: what is fetched goes to the file, in order. */
+/* Plays up to `until`, in order. */
 static void play(struct card *c, int64_t until) {
 	int64_t running_dry = (int64_t)c->io.appl_ptr;
 	bool free_running = c->stop_threshold > c->io.buffer_size;
@@ -200,11 +218,10 @@ static void play(struct card *c, int64_t until) {
 		if (!free_running && ahead > running_dry) {
 			ahead = running_dry > next ? running_dry : next;
 		}
+		if (ahead - c->kept > (int64_t)c->staging_frames) {
+			keep(c);
+		}
 		fetch(c, ahead);
-		size_t bytes = (size_t)(next - c->position) * c->frame_bytes;
-		write_all(c, c->data_fd, c->staging, bytes);
-		memmove(c->staging, c->staging + bytes,
-			(size_t)(c->fetched - next) * c->frame_bytes);
 		c->segment_frames += next - c->position;
 		c->position = next;
 	}
@@ -319,6 +336,7 @@ static void look_for_stall(struct card *c) {
 /* Plays up to now, or as far as there is something to play. True where it ran dry. */
 static bool catch_up(struct card *c) {
 	look_for_stall(c);
+	keep(c);
 	int64_t at_ns = now_ns();
 	int64_t at = clock_position(c, at_ns);
 	int64_t appl = (int64_t)c->io.appl_ptr;
@@ -359,6 +377,17 @@ static snd_pcm_sframes_t clock_pointer(snd_pcm_ioplug_t *io) {
 	return c->position;
 }
 
+static int clock_delay(snd_pcm_ioplug_t *io, snd_pcm_sframes_t *ret) {
+	struct card *c = io->private_data;
+	if (c->delay_late_us > 0 && now_ns() - c->started_ns > BUSY_NS) {
+		usleep((useconds_t)c->delay_late_us);
+	}
+	int64_t at = clock_position(c, now_ns());
+	int64_t appl = (int64_t)io->appl_ptr;
+	*ret = appl > at ? appl - at : 0;
+	return 0;
+}
+
 static int clock_start(snd_pcm_ioplug_t *io) {
 	struct card *c = io->private_data;
 	if (look_around(c) < 0) {
@@ -393,6 +422,7 @@ static int clock_prepare(snd_pcm_ioplug_t *io) {
 	}
 	segment_close(c, "prepare");
 	c->position = 0;
+	c->kept = 0;
 	c->fetched = 0;
 	c->standing = false;
 	arm_at(c, 1);
@@ -469,6 +499,7 @@ static int clock_poll_revents(snd_pcm_ioplug_t *io, struct pollfd *pfd, unsigned
 	bool dry = false;
 	if (io->state == SND_PCM_STATE_RUNNING || io->state == SND_PCM_STATE_DRAINING) {
 		dry = catch_up(c);
+		keep(c);
 	}
 	if (io->state == SND_PCM_STATE_XRUN || io->state == SND_PCM_STATE_SETUP) {
 		*revents = POLLOUT | POLLERR;
@@ -510,6 +541,7 @@ static const snd_pcm_ioplug_callback_t callbacks = {
 	.start = clock_start,
 	.stop = clock_stop,
 	.pointer = clock_pointer,
+	.delay = clock_delay,
 	.close = clock_close,
 	.hw_params = clock_hw_params,
 	.sw_params = clock_sw_params,
@@ -574,6 +606,7 @@ static int read_option(struct card *c, const char *id, snd_config_t *node) {
 		{"stall_file", &c->stall_file, NULL, NULL},
 		{"suspend_file", &c->suspend_file, NULL, NULL},
 		{"stall_after_ms", NULL, &c->stall_after_ms, NULL},
+		{"delay_late_us", NULL, &c->delay_late_us, NULL},
 		{"fail_open", NULL, &c->fail_open, NULL},
 		{"fail_resume", NULL, &c->fail_resume, NULL},
 		{"fifo_frames", NULL, &c->fifo_frames, NULL},
