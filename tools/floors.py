@@ -52,8 +52,8 @@ OWNERS = {
     r"ini\.h": ("daemon/config.c",),
     r"curl/.*": ("daemon/dalabactl*.c", "audio/relay/fetch.c"),
     r"sodium\.h": ("web-admin/auth.c", "daemon/library*.c"),
-    r"seccomp\.h|linux/(capability|landlock|seccomp|filter|audit)\.h|sched\.h": (
-        "audio/ingest/sandbox.c", "audio/relay/confine.c", "audio/engine*.c"),
+    r"seccomp\.h|linux/(capability|landlock|netlink|seccomp|filter|audit)\.h|sched\.h": (
+        "audio/ingest/sandbox.c", "audio/relay/confine*.c", "audio/engine*.c"),
 }
 
 # What the C library, the compiler and the kernel give to everybody.

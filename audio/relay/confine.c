@@ -1,22 +1,18 @@
 /* confine.c - see confine.h. Beside audio/ingest/sandbox.c, which leaves a decoder
- * nothing: this program needs a network or a card. A call that is not on the list fails
- * with EPERM and kills nobody: what libraries try beside their work differs from release
- * to release, and a village is to hear its radio all the same. */
+ * nothing: this program needs a network or a card. What it may ask of the kernel is in
+ * confine_calls.c. */
 #include "confine.h"
+
+#include "confine_calls.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
-#include <linux/sched.h>
-#include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -45,7 +41,7 @@ struct place {
 };
 
 /* ALSA's configuration may lie anywhere, and name plugins that read what they like. */
-static const struct place line_places[] = {{"/", READ}, {"/dev", USE}, {"/proc", USE}};
+static const struct place line_places[] = {{"/", READ}, {"/dev", USE}};
 
 /* Names, certificates, libraries. No other file of this box can be carried out. */
 static const struct place stream_places[] = {
@@ -153,169 +149,14 @@ static int shut_files(const struct place *places, size_t n, struct error *err) {
 		      : 0;
 }
 
-/* ---- system calls ---- */
-
-static const int calls[] = {
-	/* memory, time, threads, the way out */
-	SCMP_SYS(brk),
-	SCMP_SYS(munmap),
-	SCMP_SYS(mremap),
-	SCMP_SYS(madvise),
-	SCMP_SYS(futex),
-	SCMP_SYS(clock_gettime),
-	SCMP_SYS(clock_getres),
-	SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(nanosleep),
-	SCMP_SYS(gettimeofday),
-	SCMP_SYS(time),
-	SCMP_SYS(times),
-	SCMP_SYS(getrusage),
-	SCMP_SYS(getrandom),
-	SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(rt_sigaction),
-	SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(sigaltstack),
-	SCMP_SYS(exit),
-	SCMP_SYS(exit_group),
-	SCMP_SYS(restart_syscall),
-	SCMP_SYS(sysinfo),
-	SCMP_SYS(uname),
-	SCMP_SYS(getpid),
-	SCMP_SYS(gettid),
-	SCMP_SYS(getppid),
-	SCMP_SYS(getuid),
-	SCMP_SYS(geteuid),
-	SCMP_SYS(getgid),
-	SCMP_SYS(getegid),
-	SCMP_SYS(set_robust_list),
-	SCMP_SYS(rseq),
-	SCMP_SYS(sched_yield),
-	SCMP_SYS(sched_getaffinity),
-	/* files that are there */
-	SCMP_SYS(read),
-	SCMP_SYS(readv),
-	SCMP_SYS(pread64),
-	SCMP_SYS(write),
-	SCMP_SYS(writev),
-	SCMP_SYS(close),
-	SCMP_SYS(fstat),
-	SCMP_SYS(newfstatat),
-	SCMP_SYS(stat),
-	SCMP_SYS(lstat),
-	SCMP_SYS(statx),
-	SCMP_SYS(access),
-	SCMP_SYS(faccessat),
-	SCMP_SYS(faccessat2),
-	SCMP_SYS(readlink),
-	SCMP_SYS(readlinkat),
-	SCMP_SYS(getdents64),
-	SCMP_SYS(lseek),
-	SCMP_SYS(fcntl),
-	SCMP_SYS(fstatfs),
-	SCMP_SYS(getcwd),
-	/* the network, and waiting for it */
-	SCMP_SYS(poll),
-	SCMP_SYS(ppoll),
-	SCMP_SYS(select),
-	SCMP_SYS(pselect6),
-	SCMP_SYS(epoll_create1),
-	SCMP_SYS(epoll_ctl),
-	SCMP_SYS(epoll_wait),
-	SCMP_SYS(epoll_pwait),
-	SCMP_SYS(pipe),
-	SCMP_SYS(pipe2),
-	SCMP_SYS(eventfd2),
-	SCMP_SYS(socketpair),
-	SCMP_SYS(connect),
-	SCMP_SYS(bind),
-	SCMP_SYS(getsockname),
-	SCMP_SYS(getpeername),
-	SCMP_SYS(getsockopt),
-	SCMP_SYS(setsockopt),
-	SCMP_SYS(sendto),
-	SCMP_SYS(recvfrom),
-	SCMP_SYS(sendmsg),
-	SCMP_SYS(recvmsg),
-	SCMP_SYS(sendmmsg),
-	SCMP_SYS(recvmmsg),
-	SCMP_SYS(shutdown),
-};
-
-static int add_plain(scmp_filter_ctx filter) {
-	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < LENGTH(calls); i++) {
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-	}
-	return rc;
-}
-
-/* Of each of these calls one kind: a socket of these families, a request of these. */
-static int add_one_of(scmp_filter_ctx filter, int call, unsigned int argument,
-		      const uint64_t *values, size_t n) {
-	int rc = 0;
-	for (size_t i = 0; rc == 0 && i < n; i++) {
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
-				      SCMP_CMP(argument, SCMP_CMP_EQ, values[i], 0));
-	}
-	return rc;
-}
-
-/* Of each of these calls those in which `argument` has of the bits `mask` just `bits`. */
-static int add_masked(scmp_filter_ctx filter, int call, unsigned int argument,
-		      uint64_t mask, uint64_t bits) {
-	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
-				SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, bits));
-}
-
-static int add_rules(scmp_filter_ctx filter) {
-	static const uint64_t families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
-	static const uint64_t requests[] = {FIONREAD, FIONBIO};
-	const uint64_t writes = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND;
-	int rc = add_plain(filter);
-	rc = rc ? rc
-		: add_one_of(filter, SCMP_SYS(socket), 0, families, LENGTH(families));
-	rc = rc ? rc : add_one_of(filter, SCMP_SYS(ioctl), 1, requests, LENGTH(requests));
-	rc = rc ? rc : add_masked(filter, SCMP_SYS(open), 1, writes, O_RDONLY);
-	rc = rc ? rc : add_masked(filter, SCMP_SYS(openat), 2, writes, O_RDONLY);
-	/* A thread, for names that are looked up, and no process. */
-	rc = rc ? rc : add_masked(filter, SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD);
-	rc = rc ? rc
-		: seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	/* Its own limits are read, nobody's are set. */
-	rc = rc ? rc
-		: seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
-				   SCMP_A2(SCMP_CMP_EQ, 0, 0));
-	/* Memory that can run is a library's, and never written to. */
-	rc = rc ? rc : add_masked(filter, SCMP_SYS(mmap), 2, PROT_EXEC, 0);
-	rc = rc ? rc
-		: seccomp_rule_add(
-			  filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
-			  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC),
-			  SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0));
-	return rc ? rc : add_masked(filter, SCMP_SYS(mprotect), 2, PROT_EXEC, 0);
-}
-
-static int shut_calls(struct error *err) {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	if (filter == NULL) {
-		return error_set(err, ENOMEM, "no memory for the system call filter");
-	}
-	int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	rc = rc != 0 ? rc : add_rules(filter);
-	rc = rc != 0 ? rc : seccomp_load(filter);
-	seccomp_release(filter);
-	return rc != 0 ? error_set(err, -rc, "cannot filter system calls: %s",
-				   strerror(-rc))
-		       : 0;
-}
-
 int confine_line(struct error *err) {
 	int rc = give_up(err);
-	return rc < 0 ? rc : shut_files(line_places, LENGTH(line_places), err);
+	rc = rc < 0 ? rc : shut_files(line_places, LENGTH(line_places), err);
+	return rc < 0 ? rc : confine_calls_line(err);
 }
 
 int confine_stream(struct error *err) {
 	int rc = give_up(err);
 	rc = rc < 0 ? rc : shut_files(stream_places, LENGTH(stream_places), err);
-	return rc < 0 ? rc : shut_calls(err);
+	return rc < 0 ? rc : confine_calls_stream(err);
 }

@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 
-/* A line: the sound devices, and reading; no other file is written, no program started. A
- * stream: the network, and what names and certificates are read from; no device, no
- * program, no file written, and only the system calls that this takes. What the kernel
- * does not know (Landlock before 5.13) is left out. */
+/* A line: the sound devices, and reading; no socket. A stream: the network, and what
+ * names and certificates are read from; no device. Both: no program, no file written, no
+ * Unix socket to call, no other process, and only the system calls that their work takes.
+ * What the kernel does not know (Landlock before 5.13) is left out. */
 int confine_line(struct error *err);
 int confine_stream(struct error *err);

@@ -315,6 +315,17 @@ def test_the_program_hangs(village, line):
     village.box.wait_run(run, 5)
 
 
+def test_it_cannot_call_the_daemon(village, cards, said):
+    """Who comes to the socket as the daemon's user may do everything: not its own program, whatever
+    it was made to load."""
+    cards.line("spy", said, call_socket=f'"{village.box.socket}"')
+    outside = subprocess.run(["arecord", "-q", "-D", "spy", "-d", "1", "-f", "S16_LE", "-r", "48000", "-c", "2", "/dev/null"],
+                             env=cards.env(), capture_output=True, text=True, timeout=30)  # fmt: skip
+    assert "already connected" in outside.stderr, outside
+    row = outcome(village.box.wait_run(push(village, [{"line": "spy", "length_ms": 4000}]), 20), village.left)
+    assert row["outcome"] == "played" and "connected" not in (row["reason"] or ""), row
+
+
 def test_what_does_not_record_time(village, cards):
     """ALSA's null gives as much as is asked for."""
     run = push(village, [{"line": "null", "length_ms": 3000}])

@@ -1,12 +1,10 @@
 /* test_sandbox.c - tries to get out of the sandbox of dalaba-ingest, as a decoder that
- * was taken over would: through all layers, and through each alone. Every attempt is made
- * in a child of its own. */
+ * was taken over would: through all layers, and through each alone. */
 #include "audio/ingest/sandbox.h"
 
+#include "escapes.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,11 +12,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -30,49 +24,6 @@
 static const struct sandbox box = {
 	.memory_bytes = 300000000, .file_bytes = 100000, .cpu_s = 5, .fds = {1, 3}};
 
-/* Each is a raw system call, and returns what it gave. */
-static long try_open(void) {
-	return syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY, 0);
-}
-static long try_create(void) {
-	return syscall(SYS_openat, AT_FDCWD, "/tmp/dalaba-escaped", O_WRONLY | O_CREAT,
-		       0600);
-}
-static long try_unlink(void) {
-	return syscall(SYS_unlinkat, AT_FDCWD, "/tmp/dalaba-no-such-file", 0);
-}
-static long try_socket(void) {
-	return syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
-}
-static long try_connect(void) {
-	struct sockaddr_in to = {.sin_family = AF_INET,
-				 .sin_port = htons(9),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-	return fd < 0 ? fd : connect(fd, (struct sockaddr *)&to, sizeof(to));
-}
-static long try_exec(void) {
-	char *argv[] = {NULL};
-	return syscall(SYS_execve, "/bin/true", argv, argv);
-}
-static long try_kill(void) {
-	return syscall(SYS_kill, getppid(), 0);
-}
-static long try_fork(void) {
-	return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-}
-static long try_ptrace(void) {
-	return syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0);
-}
-static long try_code(void) {
-	return (long)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
-			  -1, 0);
-}
-static long try_make_code(void) {
-	static char page[8192];
-	uintptr_t at = ((uintptr_t)page + 4095) & ~(uintptr_t)4095;
-	return syscall(SYS_mprotect, at, 4096, PROT_READ | PROT_EXEC);
-}
 static long try_map_file(void) {
 	return (long)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 0, 0);
 }
@@ -85,31 +36,6 @@ static long try_read(void) {
 }
 static long try_dumpable(void) {
 	return syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
-}
-static long try_unshare(void) {
-	return syscall(SYS_unshare, CLONE_NEWUSER);
-}
-static long try_chroot(void) {
-	return syscall(SYS_chroot, "/");
-}
-static long try_io_uring(void) {
-	return syscall(SYS_io_uring_setup, 1, NULL);
-}
-static long try_memory(void) {
-	return (long)mmap(NULL, 400000000, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-}
-static long try_large_file(void) {
-	static char piece[1000];
-	long total = 0;
-	for (int i = 0; i < 200; i++) {
-		long n = write(1, piece, sizeof(piece));
-		if (n < 0) {
-			return n;
-		}
-		total += n;
-	}
-	return total;
 }
 static long try_spin(void) {
 	volatile long i = 0;
@@ -153,39 +79,17 @@ static int enter_capabilities(void) {
 	return sandbox_capabilities(NULL) == 0 ? 0 : NO_SANDBOX;
 }
 
-/* What came of it: the number of the signal that ended the child, or minus the errno it
- * got, or 0 where it succeeded. */
-static int attempt(int (*enter)(void), long (*act)(void)) {
-	pid_t pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		signal(SIGXFSZ, SIG_DFL);
-		dup2(open("/tmp", O_RDWR | O_TMPFILE, 0600), 1);
-		dup2(open("/dev/null", O_WRONLY), 3);
-		dup2(open("/dev/null", O_WRONLY), 5);
-		int rc = enter();
-		if (rc != 0) {
-			syscall(SYS_exit_group, rc);
-		}
-		rc = act() < 0 ? errno : 0;
-		syscall(SYS_exit_group, rc);
-	}
-	int status = 0;
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
-}
-
 struct escape {
 	const char *name;
 	int (*enter)(void);
 	long (*act)(void);
-	int ret; /* as of attempt() */
+	int ret; /* as of escape_attempt() */
 	int or ; /* or this, where the box decides; 0 for none */
 };
 
 static void run(const struct escape *cases, size_t n) {
 	for (size_t i = 0; i < n; i++) {
-		int got = attempt(cases[i].enter, cases[i].act);
+		int got = escape_attempt(cases[i].enter, cases[i].act);
 		if (got == -MISSING) {
 			print_message("%s: not on this kernel\n", cases[i].name);
 			continue;
@@ -198,23 +102,27 @@ static void run(const struct escape *cases, size_t n) {
 }
 #define RUN(cases) run(cases, sizeof(cases) / sizeof((cases)[0]))
 
-static int enter_nothing(void) {
-	return 0;
-}
-
 /* Without the sandbox the attempts succeed; or this test shows nothing. */
 static void outside_all_of_it_works(void **state) {
 	(void)state;
 	static const struct escape cases[] = {
-		{"open", enter_nothing, try_open, 0, 0},
-		{"socket", enter_nothing, try_socket, 0, 0},
-		{"connect", enter_nothing, try_connect, 0, 0},
-		{"exec", enter_nothing, try_exec, 0, 0},
-		{"kill", enter_nothing, try_kill, 0, 0},
-		{"code", enter_nothing, try_code, 0, 0},
-		{"memory", enter_nothing, try_memory, 0, 0},
-		{"large file", enter_nothing, try_large_file, 0, 0},
-		{"write", enter_nothing, try_write, 0, 0},
+		{"open", escape_enter_nothing, try_open, 0, 0},
+		{"socket", escape_enter_nothing, try_socket, 0, 0},
+		{"connect", escape_enter_nothing, try_connect, 0, 0},
+		{"exec", escape_enter_nothing, try_exec, 0, 0},
+		{"kill", escape_enter_nothing, try_kill, 0, 0},
+		{"code", escape_enter_nothing, try_code, 0, 0},
+		{"memory", escape_enter_nothing, try_memory, 0, 0},
+		{"large file", escape_enter_nothing, try_large_file, 0, 0},
+		{"write", escape_enter_nothing, try_write, 0, 0},
+		{"create", escape_enter_nothing, try_create, 0, 0},
+		{"unlink", escape_enter_nothing, try_unlink, 0, 0},
+		{"fork", escape_enter_nothing, try_fork, 0, 0},
+		{"ptrace", escape_enter_nothing, try_ptrace, 0, 0},
+		{"make code", escape_enter_nothing, try_make_code, 0, 0},
+		{"read", escape_enter_nothing, try_read, 0, 0},
+		{"dumpable", escape_enter_nothing, try_dumpable, 0, 0},
+		{"call the daemon", escape_enter_nothing, try_daemon, 0, 0},
 	};
 	RUN(cases);
 }
@@ -227,6 +135,7 @@ static void nothing_gets_out(void **state) {
 		{"create", enter_all, try_create, -EACCES, 0},
 		{"unlink", enter_all, try_unlink, SIGSYS, 0},
 		{"socket", enter_all, try_socket, SIGSYS, 0},
+		{"call the daemon", enter_all, try_daemon, SIGSYS, 0},
 		{"exec", enter_all, try_exec, SIGSYS, 0},
 		{"kill", enter_all, try_kill, SIGSYS, 0},
 		{"fork", enter_all, try_fork, SIGSYS, 0},
@@ -271,5 +180,6 @@ int main(void) {
 		cmocka_unit_test(nothing_gets_out),
 		cmocka_unit_test(each_layer_holds_alone),
 	};
-	return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("sandbox", tests, escapes_setup,
+					   escapes_teardown);
 }
