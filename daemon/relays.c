@@ -25,6 +25,9 @@
 #define AGAIN_MAX_MS 10000
 #define LOOK_MS 1000
 #define MUTE_NS 6000000000LL
+/* What it may say at once, in lines, and more with every look: whatever it says is in the
+ * journal and among the events. The rest waits in the pipe, the end of it is heard. */
+#define CREDIT_MAX 20
 
 struct relay {
 	struct relays *all;
@@ -38,11 +41,13 @@ struct relay {
 	struct jitter *jitter;
 	bool running;
 	bool killed; /* by us, for it did not answer */
+	bool given;  /* killed as nobody wanted it, and wanted again since */
 	struct feed *feed;
 	int told_fd;
 	struct loop_source *told;
 	char line[RELAY_TOLD_MAX];
 	size_t in_line;
+	int credit; /* where there is none, nothing is heard until the next look */
 	struct loop_source *timer; /* to start it again, or to look after it */
 	int again_ms;
 	int64_t came_ns; /* something, last: sound, or a word */
@@ -107,25 +112,41 @@ static void on_line(struct relay *relay) {
 	}
 }
 
-static void on_told(void *arg, int fd, uint32_t events) {
-	struct relay *relay = arg;
+/* Takes what was said, up to a few lines of it. */
+static void hear(struct relay *relay) {
 	char bytes[RELAY_TOLD_MAX];
-	ssize_t n = read(fd, bytes, sizeof(bytes));
-	(void)events;
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-		/* Its end is told by the loop; the descriptor has nothing more. */
-		loop_source_free(MOVE(relay->told));
+	int lines = 0;
+	ssize_t n = read(relay->told_fd, bytes, sizeof(bytes));
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		return;
 	}
-	relay->came_ns = n > 0 ? clock_mono_ns() : relay->came_ns;
+	if (n <= 0) {
+		/* Its end is told by the loop; the descriptor has nothing more. */
+		loop_source_free(MOVE(relay->told));
+		fd_close(MOVE_FD(relay->told_fd));
+		return;
+	}
+	relay->came_ns = clock_mono_ns();
 	for (ssize_t i = 0; i < n; i++) {
 		if (bytes[i] == '\n') {
 			relay->line[relay->in_line] = '\0';
 			relay->in_line = 0;
+			lines++;
 			on_line(relay);
 		} else if (relay->in_line < sizeof(relay->line) - 1) {
 			relay->line[relay->in_line++] = bytes[i];
 		}
+	}
+	relay->credit -= lines > 1 ? lines : 1;
+}
+
+static void on_told(void *arg, int fd, uint32_t events) {
+	struct relay *relay = arg;
+	(void)fd;
+	(void)events;
+	hear(relay);
+	if (relay->credit <= 0) {
+		loop_source_free(MOVE(relay->told));
 	}
 }
 
@@ -162,12 +183,16 @@ static void again(struct relay *relay) {
 static void on_ended(void *arg, const struct jobs_end *end) {
 	struct relay *relay = arg;
 	relay->running = false;
-	if (relay->told != NULL) {
-		on_told(relay, relay->told_fd, 0); /* its last words */
+	if (relay->told_fd >= 0) {
+		hear(relay); /* its last words */
 	}
 	shut(relay);
 	if (relay->refs == 0) {
 		relay_free(relay);
+		return;
+	}
+	if (relay->given) {
+		start(relay);
 		return;
 	}
 	if (end->signal_number != 0 && !relay->killed) {
@@ -244,23 +269,38 @@ static void start(struct relay *relay) {
 		return;
 	}
 	relay->running = true;
-	relay->killed = false;
+	relay->killed = relay->given = false;
 	relay->came_ns = clock_mono_ns();
 	relay->frames = 0;
 	loop_timer_arm_in_us(relay->timer, LOOK_MS * 1000LL);
 }
 
-static void on_timer(void *arg) {
-	struct relay *relay = arg;
-	if (!relay->running) {
-		start(relay);
+/* Hears what waits, and for it more than the loop has found time for. */
+static void listen_again(struct relay *relay, int64_t now_ns) {
+	struct error err;
+	relay->credit += relay->credit < CREDIT_MAX ? 1 : 0;
+	if (relay->told_fd >= 0 && relay->credit > 0) {
+		hear(relay);
+	}
+	if (relay->told_fd < 0 || relay->told != NULL) {
 		return;
 	}
-	int64_t frames = feed_frames(relay->feed);
+	relay->came_ns = now_ns; /* it says more than enough */
+	if (relay->credit > 0 &&
+	    loop_add_fd(relay->all->config.loop, relay->told_fd, EPOLLIN, on_told, relay,
+			&relay->told, &err) < 0) {
+		log_err("%s: %s", relay->source, err.text); /* at the next look */
+	}
+}
+
+/* It runs: is it well? */
+static void look(struct relay *relay) {
 	int64_t now_ns = clock_mono_ns();
+	listen_again(relay, now_ns);
+	int64_t frames = feed_frames(relay->feed);
 	relay->came_ns = frames != relay->frames ? now_ns : relay->came_ns;
 	relay->frames = frames;
-	if (!relay->faulty && now_ns - relay->came_ns > MUTE_NS) {
+	if (now_ns - relay->came_ns > MUTE_NS) {
 		set_fault(relay, "dalaba-relay neither sends sound nor says why, and is "
 				 "started again");
 		relay->killed = true;
@@ -268,6 +308,19 @@ static void on_timer(void *arg) {
 		return;
 	}
 	loop_timer_arm_in_us(relay->timer, LOOK_MS * 1000LL);
+}
+
+static void on_timer(void *arg) {
+	struct relay *relay = arg;
+	if (!relay->running) {
+		start(relay);
+	} else if (relay->given) {
+		set_fault(relay,
+			  "the dalaba-relay of an earlier run does not end, and is "
+			  "waited for");
+	} else {
+		look(relay);
+	}
 }
 
 /* ---- taken and given back ---- */
@@ -294,8 +347,12 @@ static int relay_new(struct relays *r, enum part_kind kind, const char *name,
 	if (relay == NULL) {
 		return error_set(err, ENOMEM, "no memory for a relay");
 	}
-	*relay = (struct relay){
-		.all = r, .refs = 1, .kind = kind, .told_fd = -1, .again_ms = AGAIN_MS};
+	*relay = (struct relay){.all = r,
+				.refs = 1,
+				.kind = kind,
+				.told_fd = -1,
+				.again_ms = AGAIN_MS,
+				.credit = CREDIT_MAX};
 	relay->name = strdup(name);
 	int rc = relay->name == NULL ? error_set(err, ENOMEM, "no memory for a relay")
 				     : jitter_new(&config, &relay->jitter, err);
@@ -313,12 +370,21 @@ static int relay_new(struct relays *r, enum part_kind kind, const char *name,
 	return 0;
 }
 
+/* One whose program is still ending has its device, and no second may have it too. */
+static void revive(struct relay *relay) {
+	relay->given = true;
+	relay->words[0] = '\0';
+	relay->again_ms = AGAIN_MS;
+	loop_timer_arm_in_us(relay->timer, MUTE_NS / 1000);
+}
+
 int relays_take(struct relays *r, enum part_kind kind, const char *name,
 		struct relay **ret, struct error *err) {
 	for (struct relay *relay = r->first; relay != NULL; relay = relay->next) {
-		if (relay->refs > 0 && relay->kind == kind &&
-		    strcmp(relay->name, name) == 0) {
-			relay->refs++;
+		if (relay->kind == kind && strcmp(relay->name, name) == 0) {
+			if (relay->refs++ == 0) {
+				revive(relay);
+			}
 			*ret = relay;
 			return 0;
 		}

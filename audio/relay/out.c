@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #define SOUND_FD 1
+#define AGAIN_MS 2000 /* a fault is said again, as a sign of life */
 
 static bool gone;
 static char said[RELAY_TOLD_MAX];
+static int64_t said_ms;
 
 int64_t out_now_ms(void) {
 	struct timespec t;
@@ -49,13 +51,14 @@ bool out_sound(const float *frames, size_t n) {
 	return rc > 0;
 }
 
-static void say(const char *kind, const char *words) {
+static void say(const char *kind, const char *words, int64_t again_ms) {
 	char line[RELAY_TOLD_MAX];
 	str_format(line, sizeof(line) - 1, "%s%s", kind, words);
 	for (char *c = line; *c != '\0'; c++) {
 		*c = (unsigned char)*c < ' ' ? ' ' : *c;
 	}
-	if (strcmp(line, said) == 0) {
+	int64_t now_ms = out_now_ms();
+	if (strcmp(line, said) == 0 && now_ms - said_ms < again_ms) {
 		return;
 	}
 	size_t len = strlen(line);
@@ -64,15 +67,16 @@ static void say(const char *kind, const char *words) {
 	if (write(RELAY_TOLD_FD, line, len + 1) == (ssize_t)len + 1) {
 		line[len] = '\0';
 		str_copy(said, sizeof(said), line);
+		said_ms = now_ms;
 	}
 }
 
 void out_ok(const char *words) {
-	say(RELAY_OK, words);
+	say(RELAY_OK, words, INT64_MAX);
 }
 
 void out_fault(const char *words) {
-	say(RELAY_FAULT, words);
+	say(RELAY_FAULT, words, AGAIN_MS);
 }
 
 bool out_gone(void) {

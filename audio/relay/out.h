@@ -14,7 +14,8 @@ void out_start(void);
 /* Up to RELAY_PIECE frames, whole or not at all: false where the other end is too slow to
  * take them. */
 bool out_sound(const float *frames, size_t n);
-/* There is sound, or there is none; said again only where it has changed. */
+/* There is sound, or there is none. The one is said where it has changed; the other also
+ * every two seconds for which it is told, so that who started it knows it lives. */
 void out_ok(const char *words);
 void out_fault(const char *words);
 /* The other end of the sound is gone. */

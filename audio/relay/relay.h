@@ -4,8 +4,9 @@
  * Arguments: "line" and the ALSA name of what is captured, or "stream" and the address of
  * an Ogg Opus stream. fd 1: the sound, mono at RELAY_RATE, 16 bit as the machine has
  * them, a piece at a time and at the pace of time; nothing while there is none. fd 3:
- * what there is to tell, a line each. It tries again by itself, for ever, and ends when
- * nobody has the other end of fd 1 any more. Other descriptors are not used. */
+ * what there is to tell, a line each; a fault again every few seconds, as a sign of life.
+ * It tries again by itself, for ever, and ends when nobody has the other end of fd 1 any
+ * more. Other descriptors are not used. */
 #pragma once
 
 #define RELAY_RATE 48000
