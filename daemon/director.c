@@ -161,6 +161,9 @@ static void hold(struct director *d, const struct clock_verdict *verdict) {
 				director_withdraw(d, live, i);
 			}
 		}
+		if (!live_run_urgent(live)) {
+			director_relay_hold(live);
+		}
 	}
 }
 

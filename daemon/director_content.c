@@ -14,7 +14,6 @@
 
 #define TARGET_LUFS (-16.0)
 #define BOOST_MAX_DB 20.0
-#define FRAMES_PER_MS 48
 
 /* A text on its way to becoming a clip. Outlives its run, and even the director. */
 struct speaking {

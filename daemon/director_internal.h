@@ -17,8 +17,9 @@
 
 /* Handed to the engine this long before its time, and the longest lead_ms of a zone. */
 #define LEAD_US (3 * 1000000LL)
-#define DUCK_DB (-18.0) /* a background beneath a notice */
-#define DUCK_MS 300     /* on its way there and back, where there is time */
+#define FRAMES_PER_MS 48 /* of a job */
+#define DUCK_DB (-18.0)  /* a background beneath a notice */
+#define DUCK_MS 300      /* on its way there and back, where there is time */
 #define DUCK_MIN_MS 50
 #define BACK_MS 3000     /* what is resumed is taken up so much earlier */
 #define TOGETHER_MS 1000 /* so near are places at which horns were interrupted as one */
@@ -96,10 +97,10 @@ struct live_run {
 				    waited */
 	int64_t deadline_us;     /* waits no longer than this */
 	enum conflict conflict;
-	int pass_over;         /* of the zone that sounded last and does no more */
-	int64_t pass_over_ns;  /* and since when; 0: none */
-	struct jitter *jitter; /* of a live call, a reference; NULL */
-	struct relay **relays; /* of each part, NULL: none; NULL while none is needed */
+	int pass_over;             /* of the zone that sounded last and does no more */
+	int64_t pass_over_ns;      /* and since when; 0: none */
+	struct jitter *jitter;     /* of a live call, a reference; NULL */
+	struct live_relay *relays; /* of each part; NULL while none is needed */
 	bool quiet_confirmed;
 	bool hung_up;
 	bool again; /* soundings of alerts: director.h */
@@ -337,11 +338,18 @@ void director_amplifier_join(struct director *d, struct live_zone *lz);
 void director_amplifier_leave(struct director *d, struct live_zone *lz);
 
 /* director_relay.c */
+struct live_relay {
+	struct relay *relay; /* NULL: the part has none, or not yet */
+	int64_t said;        /* by it, before the run had it */
+};
 /* It has a line or a stream. */
 bool director_relayed(const struct run *run);
 /* Fills part i of a job, all but its fallback and tally. */
 int director_relay_part(struct director *d, struct live_run *live, size_t i,
 			struct job_part *ret, struct error *err);
+/* While it may not sound it needs none, where nothing of it does; it will be handed over
+ * anew. */
+void director_relay_hold(struct live_run *live);
 /* It needs none any more. */
 void director_relay_release(struct live_run *live);
 /* Adds up what the job of a zone has counted; `tally` (NULL: none) is its next one's. */

@@ -9,7 +9,6 @@
 
 #include <string.h>
 
-#define FRAMES_PER_MS 48
 #define WORDS_MAX 160 /* bytes of what a program said */
 
 bool director_relayed(const struct run *run) {
@@ -20,27 +19,40 @@ int director_relay_part(struct director *d, struct live_run *live, size_t i,
 			struct job_part *ret, struct error *err) {
 	const struct part *part = &live->run.content.parts[i];
 	if (live->relays == NULL) {
-		live->relays = calloc(live->run.content.n_parts, sizeof(struct relay *));
+		live->relays = calloc(live->run.content.n_parts, sizeof(*live->relays));
 	}
 	if (live->relays == NULL) {
 		return error_set(err, ENOMEM, "no memory for a part");
 	}
-	if (live->relays[i] == NULL) {
-		int rc = relays_take(d->config.relays, part->kind, part->text,
-				     &live->relays[i], err);
+	struct live_relay *lr = &live->relays[i];
+	if (lr->relay == NULL) {
+		int rc = relays_take(d->config.relays, part->kind, part->text, &lr->relay,
+				     err);
 		if (rc < 0) {
 			return rc;
 		}
+		lr->said = relay_said(lr->relay);
 	}
 	ret->kind = JOB_PART_RELAY;
 	ret->frames = part->length_ms * FRAMES_PER_MS;
-	ret->jitter = jitter_ref(relay_jitter(live->relays[i]));
+	ret->jitter = jitter_ref(relay_jitter(lr->relay));
 	return 0;
+}
+
+void director_relay_hold(struct live_run *live) {
+	bool wanted = false;
+	for (size_t i = 0; i < live->run.n_zones; i++) {
+		wanted = wanted || live->zones[i].job != 0;
+	}
+	if (live->relays != NULL && !wanted) {
+		director_relay_release(live);
+		live->handed = false;
+	}
 }
 
 void director_relay_release(struct live_run *live) {
 	for (size_t i = 0; live->relays != NULL && i < live->run.content.n_parts; i++) {
-		relay_give(live->relays[i]);
+		relay_give(live->relays[i].relay);
 	}
 	free(live->relays);
 	live->relays = NULL;
@@ -66,14 +78,17 @@ void director_relay_settle(struct live_zone_run *lzr) {
 	}
 }
 
-/* What the program of the first that had something to say said last. */
+/* What the program of the first that had something to say said last, since this run has
+ * it: what was wrong in another's time is no reason. */
 static const char *why(const struct live_run *live) {
-	for (size_t i = 0; live->relays != NULL && i < live->run.content.n_parts; i++) {
-		if (live->relays[i] != NULL && relay_words(live->relays[i])[0] != '\0') {
-			return relay_words(live->relays[i]);
-		}
+	const char *words = "";
+	for (size_t i = 0;
+	     live->relays != NULL && words[0] == '\0' && i < live->run.content.n_parts;
+	     i++) {
+		const struct live_relay *lr = &live->relays[i];
+		words = lr->relay != NULL ? relay_words(lr->relay, lr->said) : "";
 	}
-	return "";
+	return words;
 }
 
 bool director_relay_silent(const struct live_run *live, size_t i) {

@@ -38,6 +38,7 @@ struct relay {
 	char source[FAULT_SOURCE_SIZE]; /* of its faults */
 	char words[RELAY_TOLD_MAX];     /* what was wrong last */
 	bool faulty;                    /* and is */
+	int64_t said;                   /* how often something was */
 	struct jitter *jitter;
 	bool running;
 	bool killed; /* by us, for it did not answer */
@@ -82,6 +83,7 @@ int relays_new(const struct relays_config *config, struct relays **ret,
 static void set_fault(struct relay *relay, const char *words) {
 	str_copy(relay->words, sizeof(relay->words), words);
 	relay->faulty = true;
+	relay->said++;
 	if (relay->refs > 0) {
 		faults_set(relay->all->config.faults, relay->source, words,
 			   clock_now_us());
@@ -373,7 +375,6 @@ static int relay_new(struct relays *r, enum part_kind kind, const char *name,
 /* One whose program is still ending has its device, and no second may have it too. */
 static void revive(struct relay *relay) {
 	relay->given = true;
-	relay->words[0] = '\0';
 	relay->again_ms = AGAIN_MS;
 	loop_timer_arm_in_us(relay->timer, MUTE_NS / 1000);
 }
@@ -432,6 +433,10 @@ struct jitter *relay_jitter(const struct relay *relay) {
 	return relay->jitter;
 }
 
-const char *relay_words(const struct relay *relay) {
-	return relay->words;
+int64_t relay_said(const struct relay *relay) {
+	return relay->said;
+}
+
+const char *relay_words(const struct relay *relay, int64_t said) {
+	return relay->faulty || relay->said > said ? relay->words : "";
 }

@@ -36,5 +36,7 @@ void relay_give(struct relay *relay); /* NULL is fine */
 DEFINE_AUTO(struct relay *, relay_give)
 
 struct jitter *relay_jitter(const struct relay *relay); /* borrowed */
-/* What was wrong last; "" where nothing was since it was taken while nobody had it. */
-const char *relay_words(const struct relay *relay);
+/* How often something was wrong so far. */
+int64_t relay_said(const struct relay *relay);
+/* What was wrong last; "" where that was before relay_said gave `said`, and is over. */
+const char *relay_words(const struct relay *relay, int64_t said);

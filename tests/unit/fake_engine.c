@@ -105,7 +105,8 @@ struct relay {
 static size_t relays_there;
 static int64_t missing_ms; /* of what every job relays */
 static int64_t fallback_ms;
-static const char *relay_said;
+static const char *relay_wrong;
+static bool relay_wrong_before; /* before any run had it, and no more */
 
 int relays_take(struct relays *r, enum part_kind kind, const char *name,
 		struct relay **ret, struct error *err) {
@@ -134,9 +135,14 @@ struct jitter *relay_jitter(const struct relay *relay) {
 	return relay->jitter;
 }
 
-const char *relay_words(const struct relay *relay) {
+int64_t relay_said(const struct relay *relay) {
 	(void)relay;
-	return relay_said;
+	return relay_wrong_before ? 1 : 0;
+}
+
+const char *relay_words(const struct relay *relay, int64_t said) {
+	(void)relay;
+	return said < 1 ? relay_wrong : "";
 }
 
 size_t fake_box_relays(void) {
@@ -146,7 +152,13 @@ size_t fake_box_relays(void) {
 void fake_box_relay_lacks(int64_t missing, int64_t fallback, const char *words) {
 	missing_ms = missing;
 	fallback_ms = fallback;
-	relay_said = words;
+	relay_wrong = words;
+	relay_wrong_before = false;
+}
+
+void fake_box_relay_was_wrong(const char *words) {
+	relay_wrong = words;
+	relay_wrong_before = true;
 }
 
 int engine_zone_set(struct engine *e, const struct engine_zone *zone, struct error *err) {

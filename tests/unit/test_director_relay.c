@@ -148,6 +148,36 @@ static void what_did_not_come_is_told(void **state) {
 	}
 }
 
+/* Another run's trouble is no reason. */
+static void what_was_wrong_before_is_not(void **state) {
+	struct fake_box *box = *state;
+	fake_box_relay_lacks(2000, 0, "");
+	fake_box_relay_was_wrong("No such device");
+	int64_t run = push_at(box, TIME_NONE, 1);
+	fake_box_pass(box, 40 * SECOND);
+	assert_row(box, run, OUTCOME_PLAYED, 31000, "nothing came for 2.0 of 31.0 s");
+}
+
+/* While the clock is not trusted nothing is captured for what may not sound; where it is
+ * again in time, the run is as any other. */
+static void held_it_needs_none(void **state) {
+	struct fake_box *box = *state;
+	int64_t run = push_at(box, box->now_us + 10 * SECOND, 1);
+	fake_box_pass(box, 8 * SECOND);
+	assert_int_equal(fake_box_relays(), 2);
+	box->trusted = false;
+	director_zone_changed(box->director, zones[0]); /* any reason to look */
+	fake_box_pass(box, SECOND / 2);
+	assert_int_equal(fake_box_relays(), 0);
+	box->trusted = true;
+	director_zone_changed(box->director, zones[0]); /* any reason to look */
+	fake_box_pass(box, 3 * SECOND);
+	assert_int_equal(fake_box_relays(), 2);
+	assert_string_equal(fake_box_says(zones[0]), "_RR");
+	fake_box_pass(box, 35 * SECOND);
+	assert_row(box, run, OUTCOME_PLAYED, 31000, NULL);
+}
+
 /* Counted through all of its jobs. */
 static void an_interruption_is_told_beside_it(void **state) {
 	struct fake_box *box = *state;
@@ -232,6 +262,8 @@ int main(void) {
 		TEST(it_is_there_from_shortly_before),
 		TEST(it_is_let_go),
 		TEST(what_did_not_come_is_told),
+		TEST(what_was_wrong_before_is_not),
+		TEST(held_it_needs_none),
 		TEST(an_interruption_is_told_beside_it),
 		cmocka_unit_test(what_did_not_come_by_then_is_told),
 		TEST(it_knows_no_passes),

@@ -24,6 +24,7 @@ static const char script[] =
 	"mute) ;;\n"
 	"once) echo 'fault once' >&3 ;;\n"
 	"says) while echo 'fault again' >&3; do sleep 2; done ;;\n"
+	"mended) echo 'fault gone' >&3; echo 'ok x' >&3 ;;\n"
 	"flood) while :; do i=$((i + 1)); echo 'ok x'; echo \"fault $i\"; done >&3 ;;\n"
 	"esac\n"
 	"exec sleep 1000\n";
@@ -129,9 +130,9 @@ static void they_are_looked_after(void **state) {
 	for (size_t i = 0; i < KINDS; i++) {
 		int n = starts(f, cases[i].name);
 		if (n < cases[i].least || n > cases[i].most ||
-		    strstr(relay_words(relays[i]), cases[i].words) == NULL) {
+		    strstr(relay_words(relays[i], 0), cases[i].words) == NULL) {
 			fail_msg("%s: %d starts, '%s'", cases[i].name, n,
-				 relay_words(relays[i]));
+				 relay_words(relays[i], 0));
 		}
 		relay_give(relays[i]);
 	}
@@ -153,8 +154,26 @@ static void the_dying_is_taken_up_again(void **state) {
 	run_for_ms(f, 2000);
 	assert_int_equal(faults_list(f->faults, &faults), 0);
 	assert_in_range(starts(f, "mute"), 1, 2); /* the first may not have come so far */
-	assert_string_equal(relay_words(second), "");
+	assert_string_equal(relay_words(second, 0), "");
 	relay_give(second);
+}
+
+/* Words are a reason for whom it was wrong. */
+static void words_grow_old(void **state) {
+	struct fixture *f = *state;
+	struct relay *mended = NULL;
+	struct relay *says = NULL;
+	assert_int_equal(relays_take(f->relays, PART_LINE, "mended", &mended, &f->err),
+			 0);
+	assert_int_equal(relays_take(f->relays, PART_LINE, "says", &says, &f->err), 0);
+	assert_int_equal(relay_said(mended), 0);
+	run_for_ms(f, 1500);
+	assert_string_equal(relay_words(mended, 0), "gone");
+	assert_string_equal(relay_words(mended, relay_said(mended)), "");
+	/* It still is wrong. */
+	assert_string_equal(relay_words(says, relay_said(says)), "again");
+	relay_give(mended);
+	relay_give(says);
 }
 
 int main(void) {
@@ -162,6 +181,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(they_are_looked_after, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_dying_is_taken_up_again, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(words_grow_old, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("relays", tests, NULL, NULL);
 }
