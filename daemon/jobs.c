@@ -16,6 +16,9 @@
 #define QUEUE_MAX 256
 #define WORKERS_MAX 16
 #define CHILD_FDS 4
+/* For killed children that do not go, in all that are ended after the last start: one
+ * that a driver holds in the kernel ends when that lets it, and the core must go on. */
+#define PATIENCE_MS 500
 
 struct item {
 	jobs_fn work;
@@ -33,7 +36,7 @@ struct queue {
 struct child {
 	struct jobs *jobs;
 	pid_t pid;
-	jobs_child_fn done;
+	jobs_child_fn done; /* NULL: forgotten, and only still to be reaped */
 	void *arg;
 	bool timed_out;
 	struct loop_source *ended;
@@ -46,6 +49,7 @@ struct jobs {
 	struct loop_source *wake;
 	int wake_fd;
 	struct child *children;
+	int64_t patience_ms; /* what is left of it */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* the queue, or what a worker is at */
@@ -218,12 +222,57 @@ static void child_unlink(struct child *child) {
 	*at = child->next;
 }
 
-static void child_end(struct child *child) {
-	child_unlink(child);
-	kill(-child->pid, SIGKILL);
-	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) {
+static int64_t now_ms(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* Waits for a child until then; false where it still is there. */
+static bool reap(pid_t pid, int *status, int64_t until_ms) {
+	const struct timespec nap = {.tv_nsec = 2 * 1000000};
+	while (waitpid(pid, status, WNOHANG) == 0) {
+		if (now_ms() >= until_ms) {
+			return false;
+		}
+		(void)nanosleep(&nap, NULL);
 	}
-	child_free(child);
+	return true;
+}
+
+/* Killed and waited for as long as there is patience. What has not ended by then is
+ * nobody's any more, and left to the loop; or, once that is gone, to who reaps orphans.
+ */
+static void child_end(struct child *child) {
+	struct jobs *jobs = child->jobs;
+	int64_t began_ms = now_ms();
+	int status = 0;
+	child->done = NULL;
+	child->arg = NULL;
+	loop_source_free(MOVE(child->timeout));
+	kill(-child->pid, SIGKILL);
+	if (reap(child->pid, &status, began_ms + jobs->patience_ms)) {
+		child_unlink(child);
+		child_free(child);
+	}
+	int64_t left_ms = jobs->patience_ms - (now_ms() - began_ms);
+	jobs->patience_ms = left_ms > 0 ? left_ms : 0;
+}
+
+/* Of this arg; NULL: all. */
+static void end_children(struct jobs *jobs, const void *arg) {
+	struct child *next = NULL;
+	for (struct child *child = jobs->children; child != NULL; child = child->next) {
+		if (arg == NULL || child->arg == arg) {
+			kill(-child->pid, SIGKILL); /* they end at the same time */
+		}
+	}
+	for (struct child *child = jobs->children; child != NULL; child = next) {
+		next = child->next;
+		if (arg == NULL || child->arg == arg) {
+			child_end(child);
+		}
+	}
 }
 
 void jobs_free(struct jobs *jobs) {
@@ -237,8 +286,11 @@ void jobs_free(struct jobs *jobs) {
 	for (int i = 0; i < jobs->n_threads; i++) {
 		pthread_join(jobs->threads[i], NULL);
 	}
+	end_children(jobs, NULL);
 	while (jobs->children != NULL) {
-		child_end(jobs->children);
+		struct child *child = jobs->children;
+		child_unlink(child);
+		child_free(child);
 	}
 	queue_drop(&jobs->waiting, NULL);
 	queue_drop(&jobs->finished, NULL);
@@ -290,13 +342,7 @@ void jobs_drop(struct jobs *jobs, const void *arg) {
 	}
 	queue_drop(&jobs->finished, arg);
 	pthread_mutex_unlock(&jobs->lock);
-	struct child *next = NULL;
-	for (struct child *child = jobs->children; child != NULL; child = next) {
-		next = child->next;
-		if (child->arg == arg) {
-			child_end(child);
-		}
-	}
+	end_children(jobs, arg);
 }
 
 void jobs_kill(struct jobs *jobs, const void *arg) {
@@ -325,7 +371,9 @@ static void on_ended(void *arg, int exit_code, int signal_number) {
 	kill(-child->pid, SIGKILL);
 	child_unlink(child);
 	child_free(child);
-	done(done_arg, &end);
+	if (done != NULL) {
+		done(done_arg, &end);
+	}
 }
 
 static int set_fds(posix_spawn_file_actions_t *actions, const int fds[CHILD_FDS],
@@ -404,6 +452,7 @@ int jobs_spawn(struct jobs *jobs, const struct jobs_child *how, jobs_child_fn do
 	}
 	child->next = jobs->children;
 	jobs->children = child;
+	jobs->patience_ms = PATIENCE_MS;
 	rc = loop_add_child(jobs->loop, child->pid, on_ended, child, &child->ended, err);
 	if (rc < 0) {
 		child_end(child);
@@ -419,25 +468,14 @@ int jobs_spawn(struct jobs *jobs, const struct jobs_child *how, jobs_child_fn do
 
 #define FINISH_MAX 64
 
-static int64_t now_ms(void) {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
-
 /* Waits for one until then; kills it where that is over. */
 static int await(pid_t pid, const char *name, int64_t until_ms, struct error *err) {
-	const struct timespec nap = {.tv_nsec = 2 * 1000000};
 	int status = 0;
-	while (waitpid(pid, &status, WNOHANG) == 0) {
-		if (now_ms() >= until_ms) {
-			kill(-pid, SIGKILL);
-			(void)waitpid(pid, &status, 0);
-			return error_set(err, ETIMEDOUT,
-					 "'%s' did not end in time and was stopped",
-					 name);
-		}
-		(void)nanosleep(&nap, NULL);
+	if (!reap(pid, &status, until_ms)) {
+		kill(-pid, SIGKILL);
+		(void)reap(pid, &status, until_ms + PATIENCE_MS);
+		return error_set(err, ETIMEDOUT,
+				 "'%s' did not end in time and was stopped", name);
 	}
 	kill(-pid, SIGKILL); /* its own children go with it */
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0

@@ -1,6 +1,7 @@
-/* jobs.h - worker threads for what is slow (hashing, fsync), and child processes with a
- * time limit. Owner: main. Threads: call from the core thread; `work` runs on a worker,
- * `done` on the core thread. */
+/* jobs.h - worker threads for what is slow (hashing, fsync), and child processes, most
+ * with a time limit. Owner: main. Threads: call from the core thread; `work` runs on a
+ * worker, `done` on the core thread. Blocks: jobs_free, jobs_drop and jobs_finish, each
+ * as it says; the others never. */
 #pragma once
 
 #include "base/error.h"
@@ -13,8 +14,9 @@ struct jobs;
 
 /* workers: 1 to 16. */
 int jobs_new(struct loop *loop, int workers, struct jobs **ret, struct error *err);
-void jobs_free(struct jobs *jobs); /* waits for what runs; kills children; done is not
-				      called any more */
+/* NULL is fine. Waits for what runs; kills children, as jobs_drop; done is not called any
+ * more. */
+void jobs_free(struct jobs *jobs);
 DEFINE_AUTO(struct jobs *, jobs_free)
 
 typedef void (*jobs_fn)(void *arg);
@@ -42,12 +44,14 @@ int jobs_spawn(struct jobs *jobs, const struct jobs_child *how, jobs_child_fn do
 void jobs_kill(struct jobs *jobs, const void *arg);
 
 /* Forgets what was given with this arg (not NULL): what waits is not run, what runs is
- * waited for, its children are killed and waited for; done is not called any more. For
- * owners that end before the jobs do. */
+ * waited for, its children are killed and waited for, but all in all no longer than half
+ * a second: a driver may keep one. done is not called any more. For owners that end
+ * before the jobs do. */
 void jobs_drop(struct jobs *jobs, const void *arg);
 
 /* For the end of the daemon, when its loop turns no more: starts all of these (at most
- * 64) and waits for them, timeout_ms in all; what still runs then is killed. -ETIMEDOUT,
- * -EIO (one ended badly), or why one could not be started; err tells of the first. */
+ * 64) and waits for them, timeout_ms in all; what still runs then is killed, and waited
+ * for as above. -ETIMEDOUT, -EIO (one ended badly), or why one could not be started; err
+ * tells of the first. */
 int jobs_finish(const struct jobs_child *how, size_t n, int64_t timeout_ms,
 		struct error *err);

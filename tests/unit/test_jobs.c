@@ -304,6 +304,73 @@ static void freeing_kills_children(void **state) {
 	assert_int_equal(errno, ECHILD);
 }
 
+/* ---- children that do not go ---- */
+
+/* As one is that a driver holds in the kernel: killed, and still there. */
+static bool held;
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options) {
+	while (held && (options & WNOHANG) == 0) {
+		usleep(1000); /* for ever */
+	}
+	return held ? 0 : __real_waitpid(pid, status, options);
+}
+
+static int64_t now_ms(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+static void the_held_are_left_behind(void **state) {
+	struct fixture *f = *state;
+	enum { N = 4 };
+	struct run runs[N];
+	char *argv[] = {"sleep", "1000", NULL};
+	struct jobs_child child = {.argv = argv, .fds = {-1, -1, -1, -1}};
+	for (int i = 0; i < N; i++) {
+		runs[i] = (struct run){.f = f};
+		assert_int_equal(
+			jobs_spawn(f->jobs, &child, run_ended, &runs[i], &f->err), 0);
+	}
+	int64_t began_ms = now_ms();
+	held = true;
+	jobs_drop(f->jobs, &runs[0]);
+	jobs_drop(f->jobs, &runs[1]);
+	assert_in_range(now_ms() - began_ms, 400, 1500);
+	/* What is forgotten is reaped by the loop, and nobody is told. */
+	loop_timer_arm_in_us(f->guard, 300 * 1000);
+	assert_int_equal(loop_run(f->loop, &f->err), 0);
+	jobs_free(f->jobs);
+	f->jobs = NULL;
+	held = false;
+	assert_in_range(now_ms() - began_ms, 400, 2500);
+	int left = 0;
+	while (waitpid(-1, NULL, 0) > 0) {
+		left++;
+	}
+	assert_int_equal(left, N - 2);
+	for (int i = 0; i < N; i++) {
+		assert_int_equal(runs[i].ended, 0);
+	}
+}
+
+static void the_end_does_not_wait_for_the_held(void **state) {
+	(void)state;
+	char *argv[] = {"sleep", "1000", NULL};
+	struct jobs_child one = {.argv = argv, .fds = {-1, -1, -1, -1}};
+	struct jobs_child all[] = {one, one, one};
+	struct error err = {0};
+	int64_t began_ms = now_ms();
+	held = true;
+	assert_int_equal(jobs_finish(all, 3, 200, &err), -ETIMEDOUT);
+	held = false;
+	assert_in_range(now_ms() - began_ms, 600, 2000);
+	while (waitpid(-1, NULL, 0) > 0) {
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_work_is_done_once, setup, teardown),
@@ -318,6 +385,9 @@ int main(void) {
 						teardown),
 		cmocka_unit_test_setup_teardown(a_child_is_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(freeing_kills_children, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_held_are_left_behind, setup,
+						teardown),
+		cmocka_unit_test(the_end_does_not_wait_for_the_held),
 	};
 	return cmocka_run_group_tests_name("jobs", tests, NULL, NULL);
 }
