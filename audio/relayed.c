@@ -1,5 +1,6 @@
 /* relayed.c - see relayed.h. The jitter buffer fades by itself where what comes ends and
- * begins again; here the fallback does, at either end. */
+ * begins again; here the fallback does, at either end. Where it cannot be read there is
+ * silence: what is relayed may come back, and is not to be lost for it. */
 #include "relayed.h"
 
 #include "clip.h"
@@ -19,6 +20,7 @@ struct relayed {
 	struct jitter_tap tap;
 	int64_t dry;       /* frames since something came */
 	struct clip *clip; /* the fallback, while it sounds */
+	bool unread;       /* it cannot be read: not tried again before something came */
 	int level;         /* of FADE */
 	int64_t done;      /* frames */
 	int64_t left;
@@ -46,61 +48,55 @@ void relayed_free(struct relayed *r) {
 	free(r);
 }
 
-/* n frames of the fallback, which begins again at its end. */
-static int read_clip(struct relayed *r, float *frames, size_t n, struct error *err) {
+/* n frames of the fallback, which begins again at its end; false where it cannot be read.
+ */
+static bool read_clip(struct relayed *r, float *frames, size_t n) {
+	struct error unused;
 	size_t done = 0;
-	bool fresh = false;
 	while (done < n) {
-		int rc = 0;
-		if (r->clip == NULL) {
-			rc = clip_open(r->part->path, r->part->title,
-				       r->part->clip_frames, &r->clip, err);
-			fresh = true;
+		bool fresh = r->clip == NULL;
+		if (fresh && clip_open(r->part->path, r->part->title,
+				       r->part->clip_frames, &r->clip, &unused) < 0) {
+			return false;
 		}
-		rc = rc < 0 ? rc : clip_read(r->clip, frames + done, n - done, err);
-		if (rc < 0) {
-			return rc;
-		}
-		if (rc == 0 && fresh) {
-			return error_set(err, EINVAL, "the fallback '%s' is empty",
-					 r->part->title);
+		int rc = clip_read(r->clip, frames + done, n - done, &unused);
+		if (rc < 0 || (rc == 0 && fresh)) {
+			return false; /* or it is empty */
 		}
 		if (rc == 0) {
 			clip_free(MOVE(r->clip));
 		}
 		done += (size_t)rc;
 	}
-	return 0;
+	return true;
 }
 
-/* Adds the fallback, as it rises or falls. */
-static int add_fallback(struct relayed *r, bool wanted, float *frames, size_t n,
-			struct error *err) {
+/* Adds the fallback, as it rises or falls; false where there is none to be had. */
+static bool add_fallback(struct relayed *r, bool wanted, float *frames, size_t n) {
 	float clip[PIECE];
 	float gain = mix_gain_of_db(r->part->gain_db);
-	int rc = read_clip(r, clip, n, err);
-	if (rc < 0) {
-		return rc;
-	}
-	for (size_t i = 0; i < n; i++) {
+	r->unread = r->unread || !read_clip(r, clip, n);
+	for (size_t i = 0; i < n && !r->unread; i++) {
 		r->level += wanted && r->level < FADE ? 1
 			    : !wanted && r->level > 0 ? -1
 						      : 0;
 		frames[i] += clip[i] * gain * (float)r->level / FADE;
 	}
+	r->level = r->unread ? 0 : r->level;
 	if (r->level == 0) {
 		clip_free(MOVE(r->clip)); /* next time it begins at its start */
 	}
-	return 0;
+	return !r->unread;
 }
 
-static void count(const struct relayed *r, size_t n, bool fallback) {
+static void count(const struct relayed *r, size_t n, bool fallback, bool unread) {
 	struct tally_count more = {.relayed = (int64_t)n};
 	if (r->dry >= AFTER) {
 		bool first = r->dry - (int64_t)n < AFTER;
 		more.missing = first ? r->dry : (int64_t)n;
 	}
 	more.fallback = fallback ? (int64_t)n : 0;
+	more.unread = unread ? (int64_t)n : 0;
 	if (r->part->tally != NULL) {
 		tally_add(r->part->tally, &more);
 	}
@@ -117,28 +113,22 @@ static void cut_edges(struct relayed *r, float *frames, size_t n) {
 	}
 }
 
-static int read_piece(struct relayed *r, float *frames, size_t n, struct error *err) {
+static void read_piece(struct relayed *r, float *frames, size_t n) {
 	size_t got = jitter_pull(r->part->jitter, &r->tap, frames, n);
 	for (size_t i = got; i < n; i++) {
 		frames[i] = 0.0F;
 	}
 	r->dry = jitter_playing(r->part->jitter) ? 0 : r->dry + (int64_t)n;
+	r->unread = r->unread && r->dry > 0;
 	bool wanted = r->part->path != NULL && r->dry >= AFTER;
-	bool fallback = wanted || r->level > 0;
-	count(r, n, fallback);
-	int rc = fallback ? add_fallback(r, wanted, frames, n, err) : 0;
+	bool due = wanted || r->level > 0;
+	bool sounds = due && add_fallback(r, wanted, frames, n);
+	count(r, n, sounds, due && !sounds);
 	cut_edges(r, frames, n);
-	return rc;
 }
 
-int relayed_read(struct relayed *r, float *frames, size_t n, struct error *err) {
-	for (size_t done = 0; done < n;) {
-		size_t piece = n - done < PIECE ? n - done : PIECE;
-		int rc = read_piece(r, frames + done, piece, err);
-		if (rc < 0) {
-			return rc;
-		}
-		done += piece;
+void relayed_read(struct relayed *r, float *frames, size_t n) {
+	for (size_t done = 0; done < n; done += PIECE) {
+		read_piece(r, frames + done, n - done < PIECE ? n - done : PIECE);
 	}
-	return (int)n;
 }

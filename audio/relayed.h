@@ -19,5 +19,5 @@ int relayed_new(const struct job_part *part, int64_t left, struct relayed **ret,
 void relayed_free(struct relayed *r); /* NULL is fine */
 DEFINE_AUTO(struct relayed *, relayed_free)
 
-/* n frames, silence where there is nothing; what clip_open says of the fallback. */
-int relayed_read(struct relayed *r, float *frames, size_t n, struct error *err);
+/* n frames; silence where there is nothing, also no fallback that can be read. */
+void relayed_read(struct relayed *r, float *frames, size_t n);

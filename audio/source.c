@@ -80,8 +80,7 @@ static int check_job(const struct job *job, struct error *err) {
 }
 
 static int open_clip(const struct job_part *part, struct clip **ret, struct error *err) {
-	int64_t frames = part->kind == JOB_PART_RELAY ? part->clip_frames : part->frames;
-	return clip_open(part->path, part->title, frames, ret, err);
+	return clip_open(part->path, part->title, part->frames, ret, err);
 }
 
 /* Frames of a part, or a negative errno. */
@@ -224,8 +223,9 @@ static int read_relay(struct source *s, const struct job_part *part, float *fram
 	if (rc < 0 || left <= 0) {
 		return rc;
 	}
-	return relayed_read(s->relayed, frames, left < (int64_t)n ? (size_t)left : n,
-			    err);
+	size_t piece = left < (int64_t)n ? (size_t)left : n;
+	relayed_read(s->relayed, frames, piece);
+	return (int)piece;
 }
 
 static int read_part(struct source *s, float *frames, size_t n, struct error *err) {
@@ -280,15 +280,10 @@ int source_read(struct source *s, float *frames, size_t n, struct error *err) {
 	return 0;
 }
 
-static bool has_clip(const struct job_part *part) {
-	return part->kind == JOB_PART_CLIP ||
-	       (part->kind == JOB_PART_RELAY && part->path != NULL);
-}
-
 int source_check(const struct job *job, struct error *err) {
 	int rc = check_job(job, err);
 	for (size_t i = 0; rc == 0 && i < job->n_parts; i++) {
-		if (has_clip(&job->parts[i])) {
+		if (job->parts[i].kind == JOB_PART_CLIP) {
 			AUTO(clip_free) struct clip *clip = NULL;
 			rc = open_clip(&job->parts[i], &clip, err);
 		}

@@ -8,6 +8,7 @@ struct tally {
 	_Atomic int64_t relayed;
 	_Atomic int64_t missing;
 	_Atomic int64_t fallback;
+	_Atomic int64_t unread;
 };
 
 struct tally *tally_new(void) {
@@ -34,10 +35,12 @@ void tally_add(struct tally *t, const struct tally_count *more) {
 	atomic_fetch_add_explicit(&t->relayed, more->relayed, memory_order_relaxed);
 	atomic_fetch_add_explicit(&t->missing, more->missing, memory_order_relaxed);
 	atomic_fetch_add_explicit(&t->fallback, more->fallback, memory_order_relaxed);
+	atomic_fetch_add_explicit(&t->unread, more->unread, memory_order_relaxed);
 }
 
 void tally_read(const struct tally *t, struct tally_count *ret) {
 	ret->relayed = atomic_load_explicit(&t->relayed, memory_order_relaxed);
 	ret->missing = atomic_load_explicit(&t->missing, memory_order_relaxed);
 	ret->fallback = atomic_load_explicit(&t->fallback, memory_order_relaxed);
+	ret->unread = atomic_load_explicit(&t->unread, memory_order_relaxed);
 }

@@ -19,6 +19,7 @@ struct tally_count {
 	int64_t relayed; /* all */
 	int64_t missing; /* of that nothing came */
 	int64_t fallback;
+	int64_t unread; /* it should have sounded, and its file could not be read */
 };
 void tally_add(struct tally *t, const struct tally_count *more);
 void tally_read(const struct tally *t, struct tally_count *ret);

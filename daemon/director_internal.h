@@ -74,6 +74,7 @@ struct live_zone_run {
 	int64_t relayed_ms;  /* by the jobs before: of lines and streams */
 	int64_t missing_ms;  /* of that nothing came */
 	int64_t fallback_ms; /* and the fallback sounded */
+	int64_t unread_ms;   /* and it should have, and could not be read */
 	struct disturbed paused;
 	struct disturbed ducked;
 	struct disturbed lost;             /* with its card; by: the card's words, cut */

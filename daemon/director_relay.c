@@ -65,6 +65,7 @@ void director_relay_count(struct live_zone_run *lzr, struct tally *tally) {
 		lzr->relayed_ms += count.relayed / FRAMES_PER_MS;
 		lzr->missing_ms += count.missing / FRAMES_PER_MS;
 		lzr->fallback_ms += count.fallback / FRAMES_PER_MS;
+		lzr->unread_ms += count.unread / FRAMES_PER_MS;
 		tally_unref(lzr->tally);
 	}
 	lzr->tally = tally != NULL ? tally_ref(tally) : NULL;
@@ -111,7 +112,8 @@ void director_relay_words(const struct live_run *live, size_t i, char *ret, size
 			   ", the fallback sounded for %.1f s",
 			   (double)lzr->fallback_ms / 1000);
 	}
-	str_format(ret, size, "nothing came for %.1f of %.1f s%s%s%s",
+	str_format(ret, size, "nothing came for %.1f of %.1f s%s%s%s%s",
 		   (double)lzr->missing_ms / 1000, (double)lzr->relayed_ms / 1000,
-		   fallback, because[0] != '\0' ? ": " : "", because);
+		   fallback, lzr->unread_ms > 0 ? ", the fallback could not be read" : "",
+		   because[0] != '\0' ? ": " : "", because);
 }

@@ -87,6 +87,8 @@ size_t fake_box_relays(void);
 /* Of what every job relays from now on, so much is missing, and the fallback sounded for
  * so long; the words of the program that should have brought it. */
 void fake_box_relay_lacks(int64_t missing, int64_t fallback, const char *words);
+/* Nor could the fallback be read for so long. */
+void fake_box_fallback_unread(int64_t unread);
 /* Those words were said before any run had it. */
 void fake_box_relay_was_wrong(const char *words);
 double fake_box_gain_db(int64_t zone); /* of what sounds there */

@@ -105,6 +105,7 @@ struct relay {
 static size_t relays_there;
 static int64_t missing_ms; /* of what every job relays */
 static int64_t fallback_ms;
+static int64_t unread_ms;
 static const char *relay_wrong;
 static bool relay_wrong_before; /* before any run had it, and no more */
 
@@ -152,8 +153,13 @@ size_t fake_box_relays(void) {
 void fake_box_relay_lacks(int64_t missing, int64_t fallback, const char *words) {
 	missing_ms = missing;
 	fallback_ms = fallback;
+	unread_ms = 0;
 	relay_wrong = words;
 	relay_wrong_before = false;
+}
+
+void fake_box_fallback_unread(int64_t unread) {
+	unread_ms = unread;
 }
 
 void fake_box_relay_was_wrong(const char *words) {
@@ -287,7 +293,8 @@ static void count_relayed(const struct fake_job *job) {
 	struct tally_count more = {
 		.relayed = relayed > now.relayed ? relayed - now.relayed : 0,
 		.missing = missing_ms * 48 - now.missing,
-		.fallback = fallback_ms * 48 - now.fallback};
+		.fallback = fallback_ms * 48 - now.fallback,
+		.unread = unread_ms * 48 - now.unread};
 	tally_add(job->tally, &more);
 }
 

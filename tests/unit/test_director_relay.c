@@ -148,6 +148,17 @@ static void what_did_not_come_is_told(void **state) {
 	}
 }
 
+static void an_unread_fallback_is_told(void **state) {
+	struct fake_box *box = *state;
+	fake_box_relay_lacks(31000, 0, "busy");
+	fake_box_fallback_unread(30000);
+	int64_t run = push_at(box, TIME_NONE, 1);
+	fake_box_pass(box, 40 * SECOND);
+	assert_row(
+		box, run, OUTCOME_FAILED, 31000,
+		"nothing came for 31.0 of 31.0 s, the fallback could not be read: busy");
+}
+
 /* Another run's trouble is no reason. */
 static void what_was_wrong_before_is_not(void **state) {
 	struct fake_box *box = *state;
@@ -262,6 +273,7 @@ int main(void) {
 		TEST(it_is_there_from_shortly_before),
 		TEST(it_is_let_go),
 		TEST(what_did_not_come_is_told),
+		TEST(an_unread_fallback_is_told),
 		TEST(what_was_wrong_before_is_not),
 		TEST(held_it_needs_none),
 		TEST(an_interruption_is_told_beside_it),

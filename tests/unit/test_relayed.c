@@ -191,6 +191,28 @@ static void never_it_is_all_fallback(void **state) {
 	done(s, job);
 }
 
+/* Where its file is gone or damaged there is silence, and what comes again is heard. */
+static void a_fallback_that_cannot_be_read(void **state) {
+	(void)state;
+	static const char *const paths[] = {"/no/file", "/dev/null"};
+	for (size_t i = 0; i < 2; i++) {
+		struct job *job = new_job(RATE * 3, paths[i]);
+		struct source *s = NULL;
+		struct tally_count count;
+		assert_int_equal(source_check(job, &err), 0);
+		assert_int_equal(source_new(job, &s, &err), 0);
+		size_t n = play(s, "xxxxxxxxxxx..........xxxxxxxxxxx", heard,
+				sizeof(heard) / sizeof(*heard));
+		assert_int_equal(n, RATE * 32 / 10);
+		assert_true(rms(heard, 1.3, 2.0) < 1e-9);
+		assert_true(fabs(rms(heard, 2.4, 3.0) - (double)SAID) < 0.001);
+		assert_count(3.0, 1.0, 0.0);
+		tally_read(tally, &count);
+		assert_true(fabs((double)count.unread / RATE - 0.75) < 0.1);
+		done(s, job);
+	}
+}
+
 /* Begun within it, as after an interruption: what is left of its length, with what comes
  * then; repeated, as long each time. */
 static void it_begins_within_itself_and_again(void **state) {
@@ -212,12 +234,12 @@ static void it_begins_within_itself_and_again(void **state) {
 
 static void what_makes_no_sense_is_refused(void **state) {
 	(void)state;
-	for (int i = 0; i < 4; i++) {
-		struct job *job = new_job(i == 0 ? 0 : RATE, i == 1 ? "/no/file" : NULL);
-		if (i == 2) {
+	for (int i = 0; i < 3; i++) {
+		struct job *job = new_job(i == 0 ? 0 : RATE, NULL);
+		if (i == 1) {
 			jitter_unref(job->parts[1].jitter);
 			job->parts[1].jitter = NULL;
-		} else if (i == 3) {
+		} else if (i == 2) {
 			job->parts[1].gain_db = 31.0;
 		}
 		err = (struct error){0};
@@ -233,6 +255,7 @@ int main(void) {
 		cmocka_unit_test(silence_where_nothing_comes),
 		cmocka_unit_test(the_fallback_sounds_meanwhile),
 		cmocka_unit_test(never_it_is_all_fallback),
+		cmocka_unit_test(a_fallback_that_cannot_be_read),
 		cmocka_unit_test(it_begins_within_itself_and_again),
 		cmocka_unit_test(what_makes_no_sense_is_refused),
 	};
