@@ -401,8 +401,9 @@ void voice_tape_end(const struct voice *v);   /* the core too */
 /* The core: of a voice that nobody else knows yet. Without memory it has none. */
 void voice_tape_new(const struct engine *e, struct voice *v);
 
-/* There are two: what is live does not wait for a disk. */
-enum reader_kind { READER_DISK, READER_LIVE, READERS };
+/* There are three: what is live does not wait for a disk, and least of all for that of a
+ * relayed job that has a clip besides, or a fallback. */
+enum reader_kind { READER_DISK, READER_LIVE, READER_RELAY, READERS };
 
 struct reader {
 	struct mailbox mail;

@@ -89,7 +89,9 @@ static struct track *new_track(struct engine *e, struct job *job) {
 	t->submitted_ns = engine_now_ns();
 	t->live = job_live(job);
 	t->urgent = job->urgent;
-	t->reader = &e->readers[t->live ? READER_LIVE : READER_DISK];
+	t->reader = &e->readers[!t->live         ? READER_DISK
+				: job_reads(job) ? READER_RELAY
+						 : READER_LIVE];
 	atomic_init(&t->slack_ns, INT64_MAX);
 	return t;
 }

@@ -2,7 +2,7 @@
  * outputs, into the job's ring, at each of their rates (engine_lanes.c). It also notices
  * an output thread that is stuck in a driver. Thread: its own. Blocks: on the disk, so
  * nobody ever waits for it; what is live has another of its kind, which makes it at the
- * pace of the clock (engine_pace.c). */
+ * pace of the clock (engine_pace.c), and what is live and has files too a third. */
 #include "engine_internal.h"
 
 #include "source.h"
@@ -287,8 +287,10 @@ void *reader_run(void *reader) {
 	struct reader *r = reader;
 	/* It goes before ordinary threads like those it feeds; without, it only is later.
 	 */
-	(void)engine_be_urgent(r->kind == READER_LIVE ? "live reader" : "reader",
-			       ENGINE_PRIORITY_READER);
+	static const char *const names[READERS] = {[READER_DISK] = "reader",
+						   [READER_LIVE] = "live reader",
+						   [READER_RELAY] = "relay reader"};
+	(void)engine_be_urgent(names[r->kind], ENGINE_PRIORITY_READER);
 	while (!ordered_to_quit(r)) {
 		bool more = false;
 		take_commands(r);

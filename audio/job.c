@@ -35,6 +35,15 @@ bool job_live(const struct job *job) {
 	return false;
 }
 
+bool job_reads(const struct job *job) {
+	for (size_t i = 0; i < job->n_parts; i++) {
+		if (job->parts[i].kind != JOB_PART_CHIME && job->parts[i].path != NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void job_free(struct job *job) {
 	if (job == NULL) {
 		return;

@@ -57,6 +57,9 @@ struct job {
 /* It has a live part, and so is made at the pace of the clock. */
 bool job_live(const struct job *job);
 
+/* It has a file to be read while it plays: a clip, or a fallback. */
+bool job_reads(const struct job *job);
+
 /* Allocates everything below *job. NULL is fine to free. */
 struct job *job_new(size_t n_parts, size_t n_zones);
 void job_free(struct job *job);

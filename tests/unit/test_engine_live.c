@@ -386,6 +386,52 @@ static void does_not_wait_for_a_disk(void **state) {
 	jitter_unref(s.jitter);
 }
 
+/* A relayed job that has a fallback waits for its disk, here by itself. */
+static void does_not_wait_for_a_fallback(void **state) {
+	(void)state;
+	static const struct rig_card card = {2, 48000, false, NULL};
+	static struct speaker s;
+	static struct speaker mute;
+	struct rig rig;
+	int64_t zone = 7;
+	speaker_new(&s);
+	speaker_new(&mute);
+	rig_start(&rig, &card, 1, 200);
+	rig_zone(&rig, 7, 1, 0, 0.0);
+	rig_zone(&rig, 8, 1, 1, 0.0);
+	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
+	struct job *job = job_new(1, 1);
+	assert_non_null(job);
+	job->id = 1;
+	job->zones[0] = 8;
+	job->parts[0] = (struct job_part){.kind = JOB_PART_RELAY,
+					  .frames = RATE,
+					  .path = strdup(rig_path(&rig, "fallback")),
+					  .title = strdup("fallback"),
+					  .jitter = jitter_ref(mute.jitter)};
+	rig_submit(&rig, job);
+	rig_submit(&rig, live_job(&s, 2, &zone, 1));
+	assert_non_null(rig_wait(&rig, ENGINE_JOB_STARTED, 2, 7, 2));
+	hold_up("relay reader");
+	speak(&rig, &s, 1.3);
+	/* It is this one that was held up. */
+	assert_int_equal(rig_count(&rig, ENGINE_JOB_ENDED, 1, 8), 0);
+	speak(&rig, &s, 0.7);
+	jitter_end(s.jitter);
+	assert_int_equal(rig_wait(&rig, ENGINE_JOB_ENDED, 2, 7, 5)->end,
+			 ENGINE_END_PLAYED);
+	engine_free(rig.engine);
+	rig.engine = NULL;
+	struct heard h = rig_heard(&rig, 1, 0);
+	struct delay d = delay_of(&s, &h, 1.0);
+	print_message("beside a fallback that hangs: %.1f ms, %.1f dB\n", d.ms, d.snr_db);
+	assert_true(d.ms <= LATEST_MS && d.snr_db >= CLEAN_DB);
+	free(h.frames);
+	rig_stop(&rig);
+	jitter_unref(s.jitter);
+	jitter_unref(mute.jitter);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_heard_at_once),
@@ -393,6 +439,7 @@ int main(void) {
 		cmocka_unit_test(comes_back),
 		cmocka_unit_test(is_a_part),
 		cmocka_unit_test(does_not_wait_for_a_disk),
+		cmocka_unit_test(does_not_wait_for_a_fallback),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
