@@ -61,6 +61,9 @@ static CURLcode set_limits(CURL *easy, const char *url) {
 	rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
 	rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* Given up, a look-up of a name ends by itself: a name server that does not
+	 * answer would hold us up for its own time, with sound in the ring. */
+	rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);
 	rc = rc ? rc : curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	return rc ? rc

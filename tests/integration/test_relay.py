@@ -1,10 +1,8 @@
 """Lines and streams as parts of an announcement, from the plug or the server to the horn: what the
 card played is looked for in what came in, and what did not come in the record of the run."""
 
-import contextlib
 import os
 import pathlib
-import select
 import signal
 import subprocess
 import time
@@ -331,58 +329,6 @@ def test_what_does_not_record_time(village, cards):
     run = push(village, [{"line": "null", "length_ms": 3000}])
     assert "faster than time passes" in fault(village.box, "line null")
     assert village.box.wait_run(run, 10)["state"] in ("played", "failed")
-
-
-@pytest.fixture
-def certificate(folder):
-    """Of the loopback, signed by itself."""
-    path = folder / "server.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
-                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path, "-out", folder / "ca.pem"],
-                   check=True, capture_output=True, timeout=60)  # fmt: skip
-    path.write_bytes(path.read_bytes() + (folder / "ca.pem").read_bytes())
-    return path
-
-
-def what_is_told(url, known=None, within_s=15):
-    """(the first line that dalaba-relay says, seconds of sound); with a certificate that is known to
-    this box alone."""
-    sound_out, sound_in = os.pipe()
-    told_out, told_in = os.pipe()
-    run = f"exec {alsa.build_dir()}/dalaba-relay stream {url} 3>&{told_in} {told_in}>&- </dev/null"
-    if known:
-        run = f"mount --bind {known} /etc/ssl/certs/ca-certificates.crt && " + run
-    command = (["unshare", "-m"] if known else []) + ["bash", "-c", run]
-    with subprocess.Popen(command, stdout=sound_in, pass_fds=[told_in], stderr=subprocess.PIPE) as process:
-        os.close(sound_in)
-        os.close(told_in)
-        try:
-            ready, _, _ = select.select([told_out], [], [], within_s)
-            line = os.read(told_out, 1000).decode().split("\n")[0] if ready else ""
-            time.sleep(1)
-            os.set_blocking(sound_out, False)
-            n = 0
-            with contextlib.suppress(BlockingIOError):
-                while got := os.read(sound_out, 65536):
-                    n += len(got)
-        finally:
-            process.kill()
-            os.close(sound_out)
-            os.close(told_out)
-    return line, n / 2 / sound.RATE
-
-
-def test_certificates_are_looked_at(folder, certificate):
-    with Radio(folder, sound.noise(4, 3), certificate=certificate) as radio:
-        words, seconds = what_is_told(radio.url("live"))
-        assert words.startswith("fault https") and "certificate" in words and not seconds, words
-        if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
-            pytest.skip("no mount namespaces here")
-        words, seconds = what_is_told(radio.url("live"), known=folder / "ca.pem")
-        assert words.startswith("ok https") and 0.5 < seconds < 3, (words, seconds)
-        # Who has found the lock does not leave it.
-        words, seconds = what_is_told(radio.url("plain"), known=folder / "ca.pem")
-        assert words.startswith("fault https") and '"http" not supported' in words and not seconds, words
 
 
 REFUSED = [
