@@ -1,11 +1,15 @@
 """The unit's hardening, tried: its filters refuse what they should, and what the daemon
 starts still works under them (as nobody, where the tests run as root)."""
+import contextlib
+import functools
+import http.server
 import json
 import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
+import threading
 import wave
 
 import pytest
@@ -29,10 +33,10 @@ def folder_of_nobody():
         yield folder
 
 
-def confined(folder, *argv, **options):
+def confined(folder, *argv, timeout=60, **options):
     # The leak checker wants ptrace, which the unit refuses.
     environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=0", HOME=str(folder))
-    return subprocess.run([PYTHON, folder / "confine.py", folder / "unit", *argv], env=environment, timeout=60,
+    return subprocess.run([PYTHON, folder / "confine.py", folder / "unit", *argv], env=environment, timeout=timeout,
                           check=False, **options)
 
 
@@ -92,6 +96,53 @@ def test_ingest_shows_a_unit_that_is_too_tight(folder, build):
     (folder / "unit").write_text(text.replace(" capset", ""), encoding="utf-8")
     status, report = ingest(folder, build)
     assert status == 2 and "capabilities" in report["error"]
+
+
+def relay(folder, build, *arguments):
+    """What dalaba-relay has said under the unit after five seconds, and how many bytes of sound it gave:
+    through a pipe, as it may not write to a file."""
+    program = shutil.copy(build / "dalaba-relay", folder)
+    read, write = os.pipe()
+    with tempfile.TemporaryFile() as sound:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            confined(folder, "/bin/bash", "-c", f'exec "$0" "$@" 3>&{write} > >(cat)', program, *arguments,
+                     stdin=subprocess.DEVNULL, stdout=sound, pass_fds=[write], timeout=5)
+        os.close(write)
+        with os.fdopen(read) as told:
+            return told.read(), sound.seek(0, os.SEEK_END)
+
+
+@pytest.fixture(name="server")
+def server_of_a_stream(folder):
+    """An address by name, at which there is a second of Ogg Opus."""
+    with wave.open(str(folder / "said.wav"), "wb") as sound:
+        sound.setparams((1, 2, 48000, 0, "NONE", ""))
+        sound.writeframes(bytes(range(256)) * 750)
+    subprocess.run(["opusenc", "--quiet", folder / "said.wav", folder / "said.opus"], check=True, timeout=60)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_address[1]}/said.opus"
+        server.shutdown()
+
+
+def test_a_stream_works_under_the_unit(folder, build, server):
+    """Without netlink, which looking up a name would ask for addresses."""
+    told, n = relay(folder, build, "stream", server)
+    assert told.startswith(f"ok {server}\n") and n > 48000, (told, n)
+
+
+def test_a_line_works_under_the_unit(folder, build):
+    """ALSA's null is opened and read, and then refused for what it is."""
+    told, n = relay(folder, build, "line", "null")
+    assert told.startswith("ok null\nfault 'null' gives sound faster") and n > 0, (told, n)
+
+
+def test_a_relay_shows_a_unit_that_is_too_tight(folder, build):
+    text = UNIT.read_text(encoding="utf-8")
+    assert " landlock_restrict_self" in text
+    (folder / "unit").write_text(text.replace(" landlock_restrict_self", ""), encoding="utf-8")
+    assert relay(folder, build, "line", "null") == ("fault cannot shut off files: Operation not permitted\n", 0)
 
 
 def test_speech_works_under_the_unit(folder):

@@ -129,8 +129,8 @@ def test_user_and_folders_are_made(tmp_path):
         assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (int(user[2]), int(user[3]), 0o750)
 
 
-INSTALLED = ["sbin/dalabad", "bin/dalabactl", "libexec/dalaba/dalaba-ingest", "etc/dalaba/dalaba.conf",
-             "lib/systemd/system/dalabad.service", "lib/sysusers.d/dalaba.conf", "lib/tmpfiles.d/dalaba.conf"]
+INSTALLED = ["sbin/dalabad", "bin/dalabactl", "libexec/dalaba/dalaba-ingest", "libexec/dalaba/dalaba-relay",
+             "etc/dalaba/dalaba.conf", "lib/systemd/system/dalabad.service", "lib/sysusers.d/dalaba.conf", "lib/tmpfiles.d/dalaba.conf"]
 
 
 def test_everything_is_installed(tmp_path, build):
