@@ -326,7 +326,7 @@ static void take_up(struct sim *s, struct plan_run *run) {
 			zone->beneath = holder;
 		}
 		spot->stage = SPOT_HANDED;
-		sim_sound(s, first + i, begun->started_us);
+		sim_sound(s, first + i, begun->started_us, now_us);
 		if (spot->end_us <= now_us) {
 			/* It was interrupted meanwhile: its end is near, and not known.
 			 */

@@ -95,8 +95,8 @@ void sim_end(struct sim *s, uint32_t number, int64_t now_us);
 void sim_look(struct sim *s, uint32_t number, int64_t now_us);
 /* It stands in the queue of its zone from now on. */
 void sim_wait(struct sim *s, uint32_t number, int64_t now_us);
-/* It sounds from start_us on, for what is left of it. */
-void sim_sound(struct sim *s, uint32_t number, int64_t start_us);
+/* It sounds from start_us on, for what is left of it; judged at judged_us. */
+void sim_sound(struct sim *s, uint32_t number, int64_t start_us, int64_t judged_us);
 
 /* plan_days.c. 0 or -ENOMEM. */
 int sim_days(struct sim *s);

@@ -289,7 +289,8 @@ static int64_t earlier(int64_t a, int64_t b) {
 
 /* When a spot that waits has to be looked at, whatever the others do. */
 static void look_later(struct sim *s, const struct plan_spot *spot, int64_t now_us) {
-	int64_t next_us = deadline_us(s, spot);
+	/* What was interrupted has begun: it waits for as long as it takes. */
+	int64_t next_us = spot->begun ? INT64_MAX : deadline_us(s, spot);
 	int64_t expires_us = spot_source(s, spot)->expires_us;
 	next_us = next_us < INT64_MAX ? look_beyond_us(next_us) : next_us;
 	if (expires_us != TIME_NONE) {
@@ -489,7 +490,9 @@ void sim_balance(struct sim *s, int64_t now_us) {
 
 /* -------------------------------------------------------------------------- the begin */
 
-void sim_sound(struct sim *s, uint32_t number, int64_t start_us) {
+void sim_sound(struct sim *s, uint32_t number, int64_t start_us, int64_t judged_us) {
+	/* Quiet hours may begin while the amplifier wakes. */
+	int64_t from_us = earlier(start_us, judged_us + JUDGE_US);
 	struct plan_spot *spot = &s->plan->spots[number];
 	int64_t expires_us = spot_source(s, spot)->expires_us;
 	spot->start_us = start_us;
@@ -499,7 +502,7 @@ void sim_sound(struct sim *s, uint32_t number, int64_t start_us) {
 		/* Or when it is told that this sounds. */
 		sim_event(s, start_us, number, true);
 	}
-	int64_t quiet_us = next_quiet_us(s, spot_zone(s, spot), start_us,
+	int64_t quiet_us = next_quiet_us(s, spot_zone(s, spot), from_us,
 					 spot->end_us + JUDGE_US + SECOND_US);
 	if (quiet_us < INT64_MAX && quiet_us - JUDGE_US < spot->end_us) {
 		sim_event(s, quiet_us - JUDGE_US, number, true);
@@ -529,7 +532,7 @@ void sim_begin(struct sim *s, int64_t now_us) {
 		int64_t woken_us = now_us + run->begins_lead_ms * 1000LL;
 		start_us = start_us > run->due_us ? start_us : run->due_us;
 		start_us = start_us > woken_us ? start_us : woken_us;
-		sim_sound(s, s->fresh.items[i], start_us);
+		sim_sound(s, s->fresh.items[i], start_us, now_us);
 	}
 	for (size_t i = 0; i < s->fresh.n; i++) {
 		struct plan_run *run = spot_run(s, &s->plan->spots[s->fresh.items[i]]);
@@ -561,7 +564,7 @@ void sim_judge(struct sim *s, uint32_t number, int64_t now_us) {
 	for (size_t i = 0; i < s->fresh.n; i++) {
 		const struct plan_spot *spot = &s->plan->spots[s->fresh.items[i]];
 		if (spot->pass == first && run->due_us > now_us) {
-			sim_sound(s, s->fresh.items[i], run->due_us);
+			sim_sound(s, s->fresh.items[i], run->due_us, now_us);
 		} else {
 			s->fresh.items[kept++] = s->fresh.items[i];
 		}

@@ -375,6 +375,19 @@ static void check_all_planned(const struct plan *p, const struct run *runs, size
 	assert_int_equal(planned, happened);
 }
 
+static void compare(struct village *v, struct tally *tally) {
+	size_t n = 0;
+	struct run *runs = read_record(v->box.store, &n);
+	for (size_t i = 0; i < v->n_plans; i++) {
+		check_plan(v->plans[i], runs, n, tally);
+		check_all_planned(v->plans[i], runs, n);
+		plan_free(v->plans[i]);
+		plan_input_done(&v->inputs[i]);
+	}
+	run_list_free(runs, n);
+	fake_box_done(&v->box);
+}
+
 static void live_through(struct tally *tally) {
 	static struct village v;
 	memset(&v, 0, sizeof(v));
@@ -394,16 +407,32 @@ static void live_through(struct tally *tally) {
 		make_plan(&v);
 	}
 	fake_box_pass(&v.box, 9 * DAY);
-	size_t n = 0;
-	struct run *runs = read_record(v.box.store, &n);
-	for (size_t i = 0; i < v.n_plans; i++) {
-		check_plan(v.plans[i], runs, n, tally);
-		check_all_planned(v.plans[i], runs, n);
-		plan_free(v.plans[i]);
-		plan_input_done(&v.inputs[i]);
-	}
-	run_list_free(runs, n);
-	fake_box_done(&v.box);
+	compare(&v, tally);
+}
+
+/* A zone is free again seconds before its quiet hours, and before the one that waits for
+ * it has lost patience, and needs longer to wake. */
+static void quiet_hours_while_an_amplifier_wakes(void **state) {
+	(void)state;
+	static struct village v;
+	struct tally tally = {0};
+	memset(&v, 0, sizeof(v));
+	fake_box_start(&v.box);
+	int64_t id = fake_box_zone(&v.box, "north", "12:00-13:00");
+	AUTO(zone_done) struct zone zone = {0};
+	assert_int_equal(store_zone_get(v.box.store, id, &zone, NULL), 0);
+	zone.lead_ms = 5000;
+	assert_int_equal(store_zone_put(v.box.store, &zone, NULL), 0);
+	director_zone_changed(v.box.director, id);
+	int64_t first = fake_box_announcement(&v.box, "first", 2096900);
+	int64_t second = fake_box_announcement(&v.box, "second", 5000);
+	fake_box_schedule(&v.box, first, id, "25 11 * * *", CLASS_NOTICE, 0);
+	fake_box_schedule(&v.box, second, id, "at 2026-03-03 11:29:57", CLASS_NOTICE, 0);
+	make_plan(&v);
+	fake_box_pass(&v.box, 8 * DAY);
+	compare(&v, &tally);
+	assert_int_equal(tally.runs, 8);
+	assert_int_equal(tally.kept_silent, 1);
 }
 
 static void the_plan_is_what_happens(void **state) {
@@ -425,6 +454,7 @@ static void the_plan_is_what_happens(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(quiet_hours_while_an_amplifier_wakes),
 		cmocka_unit_test(the_plan_is_what_happens),
 	};
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

@@ -186,6 +186,16 @@ static const struct plan_case cases[] = {
 		 "B0 skipped: quiet hours 22:00 to 06:00 in zone 'z0'\n"
 		 "C0 skipped: quiet hours 22:00 to 06:00 in zone 'z0'\n"
 		 "D0 06:00:00-06:00:01 played\n"},
+	{.name = "patience ends, then quiet hours begin, while the amplifier wakes",
+	 .now = MARCH("11:20:00"),
+	 .until = MARCH("13:00:00"),
+	 .zones = {"quiet 12:00-12:30 lead 5000", "lead 5000"},
+	 .lines = {{"25 11 * * *", "notice", 2096900, "01", NULL},
+		   {"at 2026-03-02 11:29:57", "notice", 5000, "0", NULL},
+		   {"at 2026-03-02 11:29:57", "notice", 5000, "1", NULL}},
+	 .want = "A0 11:25:00-11:59:56.900 played\nA1 11:25:00-11:59:56.900 played\n"
+		 "B0 cancelled: quiet hours 12:00 to 12:30 in zone 'z0'\n"
+		 "C1 12:00:01.900-12:00:06.900 played: 30 min later, behind 'A'\n"},
 	{.name = "expired",
 	 .now = MARCH("06:00:00"),
 	 .until = MARCH("09:00:00"),
@@ -288,6 +298,16 @@ static void minutes_of_a_day(void **state) {
 	}
 }
 
+/* A run of it was made for that time, and sounds since, or waits. */
+static void has_begun(struct plan_source *s, const char *due, bool sounds) {
+	free(s->rule);
+	s->rule = NULL;
+	s->run = s->schedule;
+	s->due_us = time_of(due);
+	s->begun = calloc(1, sizeof(*s->begun));
+	s->begun[0].started_us = sounds ? s->due_us : TIME_NONE;
+}
+
 static void runs_that_are_there_already(void **state) {
 	(void)state;
 	static const struct plan_case c = {
@@ -303,21 +323,39 @@ static void runs_that_are_there_already(void **state) {
 	AUTO(str_done) struct str told = STR_INIT;
 	struct error err = {0};
 	read_case(&c, &tz, &in);
-	for (size_t i = 1; i < 3; i++) { /* B sounds since 07:00, C waits since 07:01 */
-		struct plan_source *s = &in.sources[i];
-		free(s->rule);
-		s->rule = NULL;
-		s->run = (int64_t)i;
-		s->due_us = time_of(i == 1 ? MARCH("07:00:00") : MARCH("07:01:00"));
-		s->begun = calloc(1, sizeof(*s->begun));
-		s->begun[0].started_us = i == 1 ? s->due_us : TIME_NONE;
-	}
+	has_begun(&in.sources[1], MARCH("07:00:00"), true);
+	has_begun(&in.sources[2], MARCH("07:01:00"), false);
 	assert_int_equal(plan_make(&in, &plan, &err), 0);
 	tell(plan, &told);
 	assert_string_equal(told.data,
 			    "B0 07:00:00-07:10:00 played\n"
 			    "C0 07:10:00-07:10:30 played: 9 min later, behind 'B'\n"
 			    "A0 07:10:30-07:11:30 played: 5 min later, behind 'B'\n");
+}
+
+/* A was interrupted an hour ago and waits for B, however long that takes. */
+static void what_was_interrupted_waits(void **state) {
+	(void)state;
+	static const struct plan_case c = {
+		.name = "interrupted",
+		.now = MARCH("08:05:00"),
+		.until = MARCH("12:00:00"),
+		.lines = {{"0 7 * * *", "notice", 600000, "0", NULL},
+			  {"0 8 * * *", "notice", 7200000, "0", NULL}}};
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(plan_input_done) struct plan_input in = {0};
+	AUTO(plan_free) struct plan *plan = NULL;
+	AUTO(str_done) struct str told = STR_INIT;
+	struct error err = {0};
+	read_case(&c, &tz, &in);
+	has_begun(&in.sources[0], MARCH("07:00:00"), false);
+	in.sources[0].begun[0].heard_ms = 60000;
+	has_begun(&in.sources[1], MARCH("08:00:00"), true);
+	assert_int_equal(plan_make(&in, &plan, &err), 0);
+	tell(plan, &told);
+	assert_string_equal(told.data,
+			    "A0 10:00:00-10:09:00 played: 180 min later, behind 'B'\n"
+			    "B0 08:00:00-10:00:00 played\n");
 }
 
 static void too_much_ends_early_and_says_so(void **state) {
@@ -399,6 +437,7 @@ int main(void) {
 		cmocka_unit_test(with_a_pencil),
 		cmocka_unit_test(minutes_of_a_day),
 		cmocka_unit_test(runs_that_are_there_already),
+		cmocka_unit_test(what_was_interrupted_waits),
 		cmocka_unit_test(too_much_ends_early_and_says_so),
 		cmocka_unit_test(a_rule_that_cannot_be_read_is_told),
 		cmocka_unit_test(holidays_and_years_without),
