@@ -230,30 +230,53 @@ static void drop_moves(struct planner *p, struct plan_entry *e) {
 	}
 }
 
+/* What was given out of the same occurrence at the same other time. */
+static int64_t given_before(const struct plan_entry *e, const struct override *o) {
+	for (const struct plan_entry *m = e->moves; m != NULL; m = m->next_move) {
+		if (m->occurrence_us == o->due_us && m->to_us == o->to_us) {
+			return m->given_us;
+		}
+	}
+	return TIME_NONE;
+}
+
+static int add_move(struct planner *p, struct plan_entry *e, const struct override *o,
+		    struct plan_entry **list) {
+	struct plan_entry *move = calloc(1, sizeof(*move));
+	if (move == NULL) {
+		return -ENOMEM;
+	}
+	*move = (struct plan_entry){.id = e->id,
+				    .occurrence_us = o->due_us,
+				    .to_us = o->to_us,
+				    .next_move = *list,
+				    .since_us = e->since_us,
+				    .from_us = TIME_NONE,
+				    .until_us = TIME_NONE,
+				    .given_us = given_before(e, o),
+				    .place = NOT_IN_HEAP};
+	*list = move;
+	p->n_moves++;
+	return heap_reserve(p, p->count + p->n_moves);
+}
+
 static int put_moves(struct planner *p, struct plan_entry *e, const struct schedule *s,
 		     struct error *err) {
+	struct plan_entry *moves = NULL;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < s->n_overrides; i++) {
+		if (s->overrides[i].to_us != TIME_NONE) {
+			rc = add_move(p, e, &s->overrides[i], &moves);
+		}
+	}
 	drop_moves(p, e);
-	for (size_t i = 0; i < s->n_overrides; i++) {
-		if (s->overrides[i].to_us == TIME_NONE) {
-			continue;
-		}
-		struct plan_entry *move = calloc(1, sizeof(*move));
-		if (move == NULL || heap_reserve(p, p->count + p->n_moves + 1) < 0) {
-			free(move);
-			return error_set(err, ENOMEM, "no memory for schedule %lld",
-					 (long long)e->id);
-		}
-		*move = (struct plan_entry){.id = e->id,
-					    .occurrence_us = s->overrides[i].due_us,
-					    .to_us = s->overrides[i].to_us,
-					    .next_move = e->moves,
-					    .since_us = e->since_us,
-					    .from_us = TIME_NONE,
-					    .until_us = TIME_NONE,
-					    .given_us = TIME_NONE,
-					    .place = NOT_IN_HEAP};
-		e->moves = move;
-		p->n_moves++;
+	e->moves = moves;
+	if (rc < 0) {
+		drop_moves(p, e);
+		return error_set(err, ENOMEM, "no memory for schedule %lld",
+				 (long long)e->id);
+	}
+	for (struct plan_entry *move = moves; move != NULL; move = move->next_move) {
 		plan(p, move);
 	}
 	return 0;
