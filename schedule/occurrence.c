@@ -1,39 +1,48 @@
 /* occurrence.c - see occurrence.h. */
 #include "occurrence.h"
 
-#define LOOK_BACK_US (366 * 86400 * 1000000LL)
+#define SECOND_US 1000000LL
+#define LOOK_BACK_S (366 * 86400)
 
-int64_t series_due_after(const struct series *s, int64_t after_us) {
+/* At most until_us. */
+static int64_t due_within(const struct series *s, int64_t after_us, int64_t until_us) {
 	const struct schedule *p = s->schedule;
 	int64_t due_us = INT64_MAX;
 	if (p->from_us != TIME_NONE && p->from_us - 1 > after_us) {
 		after_us = p->from_us - 1;
 	}
-	if (rule_next(s->rule, s->tz, s->calendar, after_us, &due_us) == 0 ||
-	    (p->until_us != TIME_NONE && due_us >= p->until_us)) {
-		return INT64_MAX;
+	if (p->until_us != TIME_NONE && p->until_us <= until_us) {
+		until_us = p->until_us - 1;
 	}
-	return due_us;
+	return after_us < until_us && rule_next_until(s->rule, s->tz, s->calendar,
+						      after_us, until_us, &due_us) > 0
+		       ? due_us
+		       : INT64_MAX;
+}
+
+int64_t series_due_after(const struct series *s, int64_t after_us) {
+	return due_within(s, after_us, INT64_MAX);
 }
 
 int64_t series_due_before(const struct series *s, int64_t before_us) {
-	/* The next one after `low` comes before it, that after `high` does not. */
-	int64_t low = before_us - LOOK_BACK_US;
-	int64_t high = before_us - 1;
-	if (series_due_after(s, low) >= before_us) {
+	/* Due times are whole seconds. One comes after `low`, before before_us, and none
+	 * after `high`. */
+	int64_t high = (before_us - 1) / SECOND_US - ((before_us - 1) % SECOND_US < 0);
+	int64_t low = high - LOOK_BACK_S;
+	if (due_within(s, low * SECOND_US, before_us - 1) == INT64_MAX) {
 		return TIME_NONE;
 	}
-	while (low < high) {
+	while (low + 1 < high) {
 		int64_t middle = low + (high - low) / 2;
-		int64_t due_us = series_due_after(s, middle);
-		low = due_us < before_us ? due_us : low;
-		high = due_us < before_us ? high : middle;
+		bool any = due_within(s, middle * SECOND_US, before_us - 1) != INT64_MAX;
+		low = any ? middle : low;
+		high = any ? high : middle;
 	}
-	return low;
+	return high * SECOND_US;
 }
 
 bool series_is_due(const struct series *s, int64_t due_us) {
-	return series_due_after(s, due_us - 1) == due_us;
+	return due_within(s, due_us - 1, due_us) == due_us;
 }
 
 const struct override *schedule_override(const struct schedule *s, int64_t due_us) {
@@ -82,13 +91,19 @@ bool series_next(const struct series *s, struct occurrence *at) {
 	return best.at_us != INT64_MAX;
 }
 
+/* Due then by the rule, and neither skipped nor moved. */
+static bool keeps_its_time(const struct series *s, int64_t due_us) {
+	const struct override *o = schedule_override(s->schedule, due_us);
+	bool elsewhere =
+		o != NULL && (o->action == OVERRIDE_SKIP || o->to_us != TIME_NONE);
+	return !elsewhere && series_is_due(s, due_us);
+}
+
 bool series_taken(const struct series *s, int64_t due_us, int64_t at_us) {
-	struct occurrence o = {.due_us = INT64_MAX, .at_us = at_us - 1};
-	while (series_next(s, &o) && o.at_us == at_us) {
-		bool skipped = o.override != NULL && o.override->action == OVERRIDE_SKIP;
-		if (o.due_us != due_us && !skipped) {
-			return true;
-		}
+	bool taken = at_us != due_us && keeps_its_time(s, at_us);
+	for (size_t i = 0; !taken && i < s->schedule->n_overrides; i++) {
+		const struct override *o = &s->schedule->overrides[i];
+		taken = o->to_us == at_us && o->due_us != due_us && override_holds(s, o);
 	}
-	return false;
+	return taken;
 }

@@ -26,7 +26,8 @@ struct occurrence {
 };
 
 /* The first instant after after_us at which it is due by the rule within its validity;
- * INT64_MAX where there is none. */
+ * INT64_MAX where there is none. Those that name no end look 40 years ahead where the
+ * rule has nothing sooner. */
 int64_t series_due_after(const struct series *s, int64_t after_us);
 /* The last one before before_us, at most a year earlier; TIME_NONE. */
 int64_t series_due_before(const struct series *s, int64_t before_us);

@@ -25,6 +25,10 @@ DEFINE_AUTO(struct rule *, rule_free)
  * `calendar` NULL knows no holidays: Monday to Friday are workdays. */
 int rule_next(const struct rule *rule, const struct tz *tz,
 	      const struct calendar *calendar, int64_t after_us, int64_t *ret_us);
+/* The same, at most until_us (INT64_MAX: as above), and looks no farther than that. */
+int rule_next_until(const struct rule *rule, const struct tz *tz,
+		    const struct calendar *calendar, int64_t after_us, int64_t until_us,
+		    int64_t *ret_us);
 /* What its times depend on besides the clock on the wall: the calendar's days off; lunar
  * days and solar terms. */
 bool rule_asks_holidays(const struct rule *rule);

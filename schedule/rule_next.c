@@ -64,9 +64,8 @@ static bool next_in_day(const struct rule *rule, const struct tz *tz, struct civ
 
 static bool next_of_cron(const struct rule *rule, const struct tz *tz,
 			 const struct calendar *calendar, int64_t after_s,
-			 const struct civil *start, int last_year, int64_t *ret_s) {
+			 const struct civil *start, int64_t last_day, int64_t *ret_s) {
 	int64_t day = civil_to_days(start->year, start->month, start->day);
-	int64_t last_day = civil_to_days(last_year, 12, 31);
 	int from = start->hour * 60 + start->minute;
 	struct civil c = {0};
 	for (;; day++, from = 0) {
@@ -99,9 +98,20 @@ int64_t rule_horizon_us(const struct tz *tz, int64_t after_us) {
 	return tz_from_civil(tz, &c) * SECOND_US;
 }
 
-int rule_next(const struct rule *rule, const struct tz *tz,
-	      const struct calendar *calendar, int64_t after_us, int64_t *ret_us) {
+/* The day that the wall shows then, within what a calendar has. */
+static int64_t wall_day(const struct tz *tz, int64_t us) {
+	int64_t s = floor_div(us, SECOND_US);
+	struct civil c;
+	tz_to_civil(tz, s < FIRST_S ? FIRST_S : s, &c);
+	return civil_to_days(c.year < YEAR_LAST ? c.year : YEAR_LAST, c.month, c.day);
+}
+
+int rule_next_until(const struct rule *rule, const struct tz *tz,
+		    const struct calendar *calendar, int64_t after_us, int64_t until_us,
+		    int64_t *ret_us) {
 	int64_t after_s = floor_div(after_us, SECOND_US);
+	int64_t horizon_us = rule_horizon_us(tz, after_us);
+	until_us = until_us < horizon_us ? until_us : horizon_us;
 	after_s = after_s < FIRST_S ? FIRST_S : after_s;
 	int64_t found_s = 0;
 	if (rule->at) {
@@ -112,16 +122,20 @@ int rule_next(const struct rule *rule, const struct tz *tz,
 	} else {
 		struct civil start;
 		tz_to_civil(tz, after_s, &start);
-		int last_year = start.year + RULE_HORIZON_YEARS;
-		last_year = last_year < YEAR_LAST ? last_year : YEAR_LAST;
-		if (!next_of_cron(rule, tz, calendar, after_s, &start, last_year,
-				  &found_s)) {
+		/* Where the clock goes back over midnight, the day after came before. */
+		if (!next_of_cron(rule, tz, calendar, after_s, &start,
+				  wall_day(tz, until_us) + 1, &found_s)) {
 			return 0;
 		}
 	}
-	if (found_s * SECOND_US > rule_horizon_us(tz, after_us)) {
+	if (found_s > floor_div(until_us, SECOND_US)) {
 		return 0;
 	}
 	*ret_us = found_s * SECOND_US;
 	return 1;
+}
+
+int rule_next(const struct rule *rule, const struct tz *tz,
+	      const struct calendar *calendar, int64_t after_us, int64_t *ret_us) {
+	return rule_next_until(rule, tz, calendar, after_us, INT64_MAX, ret_us);
 }

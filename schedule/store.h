@@ -116,7 +116,8 @@ void schedule_list_free(struct schedule *items, size_t n);
 
 /* Sets what one occurrence does just this once: a new one, or in place of the one that
  * its schedule has for that due_us. Sets id. Returns 1 where something was written, 0
- * where it says what is there. -ENOENT: the schedule. It goes when that is deleted. */
+ * where it says what is there. -ENOENT: the schedule. It goes when that is deleted.
+ * -EBUSY: that has SCHEDULE_OVERRIDES_MAX, which keeps a question about one short. */
 int store_override_put(struct store *s, struct override *override, struct error *err);
 int store_override_get(struct store *s, int64_t id, struct override *ret,
 		       struct error *err);

@@ -197,6 +197,22 @@ static int bring_back_mark(struct store *s, int64_t to_us, struct error *err) {
 	return rc < 0 ? rc : 0;
 }
 
+static int check_room(struct store *s, int64_t schedule, struct error *err) {
+	AUTO(query_done)
+	struct query q =
+		query_new(s, "SELECT count(*) FROM schedule_override WHERE schedule = ?");
+	query_bind_int(&q, schedule);
+	int rc = query_row(&q, err);
+	int64_t n = rc > 0 ? query_int(&q) : 0;
+	if (n >= SCHEDULE_OVERRIDES_MAX) {
+		return error_set(err, EBUSY,
+				 "schedule %lld has %d overrides; delete those that are "
+				 "over, or change its rule instead",
+				 (long long)schedule, SCHEDULE_OVERRIDES_MAX);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 /* 1 where something was written. */
 static int put(struct store *s, const struct override *o, int64_t *id,
 	       struct error *err) {
@@ -213,7 +229,10 @@ static int put(struct store *s, const struct override *o, int64_t *id,
 	    former.announcement == o->announcement) {
 		return 0;
 	}
-	rc = write_row(s, o, id, err);
+	rc = former.id == 0 ? check_room(s, o->schedule, err) : 0;
+	if (rc == 0) {
+		rc = write_row(s, o, id, err);
+	}
 	if (rc == 0 && o->to_us != TIME_NONE) {
 		rc = bring_back_mark(s, o->to_us, err);
 	}

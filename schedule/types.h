@@ -21,7 +21,8 @@
 #define RELAY_STREAM_MAX 1000 /* bytes of its address */
 #define RELAY_LENGTH_MIN_MS 1000
 #define RELAY_LENGTH_MAX_MS 86400000 /* a day */
-#define TIME_NONE INT64_MIN          /* no time: open validity, not started */
+#define SCHEDULE_OVERRIDES_MAX 400
+#define TIME_NONE INT64_MIN /* no time: open validity, not started */
 
 /* Ascending rank; notice and programme rank alike (DESIGN: Words). */
 enum run_class {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -188,12 +189,36 @@ static void a_place_is_taken_by_what_sounds_there(void **state) {
 	assert_false(series_taken(&s, START + 3 * HOUR, START + 3 * HOUR));
 }
 
+/* As many as a schedule can have, of a rule that is never due: a question about one of
+ * them looks at its own day, not 40 years ahead. */
+static void many_cost_little(void **state) {
+	(void)state;
+	AUTO(rule_free) struct rule *rule = rule_of("0 8 * * *; lunar 1-1; term 夏至");
+	static struct override o[SCHEDULE_OVERRIDES_MAX];
+	struct schedule p = {.from_us = TIME_NONE,
+			     .until_us = TIME_NONE,
+			     .overrides = o,
+			     .n_overrides = LENGTH(o)};
+	struct series s = {&p, rule, shanghai, NULL};
+	struct occurrence next = {.due_us = INT64_MAX, .at_us = START};
+	for (size_t i = 0; i < LENGTH(o); i++) {
+		o[i] = (struct override){.due_us = START + (int64_t)i * DAY,
+					 .action = OVERRIDE_MOVE,
+					 .to_us = START + (int64_t)i * DAY + HOUR};
+	}
+	clock_t began = clock();
+	assert_false(series_next(&s, &next));
+	assert_false(series_taken(&s, START, START + 5 * DAY + HOUR));
+	assert_true(clock() - began < CLOCKS_PER_SEC / 5);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_due_by_rule_and_validity),
 		cmocka_unit_test(all_come_in_order_and_once),
 		cmocka_unit_test(what_is_passed_holds_whatever_the_rule),
 		cmocka_unit_test(a_place_is_taken_by_what_sounds_there),
+		cmocka_unit_test(many_cost_little),
 	};
 	return cmocka_run_group_tests_name("occurrence", tests, load_tz, free_tz);
 }

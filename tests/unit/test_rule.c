@@ -4,6 +4,10 @@
  * cases a reader wants to see. */
 #include "schedule/rule.h"
 
+#include "seed.h"
+
+#include "seed.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -673,6 +677,42 @@ static void any_time_has_a_next(void **state) {
 	}
 }
 
+/* As the one without an end, also where clocks go forward at midnight (Cairo, Asuncion)
+ * or back over it: in St. John's, in 1996, from 00:01 to 23:01 of the day before. */
+static void no_farther_than_asked(void **state) {
+	(void)state;
+	static const struct {
+		const char *timezone;
+		int64_t from_s;
+		int span_s;
+	} places[] = {{"America/St_Johns", 846310000, 86400},
+		      {"Africa/Cairo", 1735689600, 31536000},
+		      {"America/Asuncion", 1672531200, 31536000}};
+	static const char *const rules[] = {"*/15 23,0 * * *", "0 0 * * *; not workday",
+					    "0 0 1 * *", "at 1996-10-27 00:00"};
+	seed_random();
+	for (size_t p = 0; p < LENGTH(places); p++) {
+		AUTO(tz_free) struct tz *tz = NULL;
+		assert_int_equal(tz_load(places[p].timezone, &tz, NULL), 0);
+		for (size_t i = 0; i < 5000; i++) {
+			AUTO(rule_free) struct rule *rule = NULL;
+			assert_int_equal(rule_parse(rules[i % 4], &rule, NULL), 0);
+			int64_t after_s = places[p].from_s + random() % places[p].span_s;
+			int64_t until_us = (after_s + random() % 86400) * 1000000 - 10;
+			int64_t next_us = 0;
+			int64_t want_us = 0;
+			int want = rule_next(rule, tz, NULL, after_s * 1000000,
+					     &want_us) > 0 &&
+				   want_us <= until_us;
+			assert_int_equal(rule_next_until(rule, tz, NULL,
+							 after_s * 1000000, until_us,
+							 &next_us),
+					 want);
+			assert_true(want == 0 || next_us == want_us);
+		}
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_mean_what_cron_means),
@@ -683,6 +723,7 @@ int main(void) {
 		cmocka_unit_test(an_unknown_condition_is_told_all_there_are),
 		cmocka_unit_test(lengths_have_bounds),
 		cmocka_unit_test(any_time_has_a_next),
+		cmocka_unit_test(no_farther_than_asked),
 	};
 	return cmocka_run_group_tests_name("rule", tests, NULL, NULL);
 }

@@ -81,6 +81,26 @@ static void one_for_an_occurrence(void **state) {
 	override_list_free(items, n);
 }
 
+static void no_more_than_can_be_looked_at(void **state) {
+	struct store *s = *state;
+	struct error err = {0};
+	struct override o = move_of(1, 0, NOON_US);
+	for (int i = 1; i <= SCHEDULE_OVERRIDES_MAX; i++) {
+		o.due_us = NOON_US + i * HOUR_US;
+		assert_int_equal(store_override_put(s, &o, &err), 1);
+	}
+	o.to_us++; /* one that is there may change, and other schedules have theirs */
+	assert_int_equal(store_override_put(s, &o, &err), 1);
+	o.schedule = 2;
+	assert_int_equal(store_override_put(s, &o, &err), 1);
+	o.schedule = 1;
+	o.due_us += HOUR_US;
+	assert_refused(store_override_put(s, &o, &err), EBUSY,
+		       "schedule 1 has 400 overrides; delete those that are over");
+	assert_ok(store_override_delete(s, 1, &err));
+	assert_int_equal(store_override_put(s, &o, &err), 1);
+}
+
 static void schedules_bring_theirs_along(void **state) {
 	struct store *s = *state;
 	struct error err = {0};
@@ -246,6 +266,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		CASE(there_and_back),
 		CASE(one_for_an_occurrence),
+		CASE(no_more_than_can_be_looked_at),
 		CASE(schedules_bring_theirs_along),
 		CASE(what_cannot_be),
 		CASE(what_it_holds_and_what_holds_it),
