@@ -15,8 +15,6 @@
 
 #include <string.h>
 
-#define WHEN_SIZE 24
-
 /* An occurrence that is to become a run. */
 struct due {
 	const struct schedule *schedule;
@@ -24,17 +22,6 @@ struct due {
 	int64_t due_us;                  /* by the rule */
 	int64_t at_us;                   /* when it is to sound */
 };
-
-static void when(const struct director *d, int64_t us, char ret[WHEN_SIZE]) {
-	struct civil c;
-	tz_to_civil(d->config.tz, us / 1000000, &c);
-	snprintf(ret, WHEN_SIZE, "%04d-%02d-%02d %02d:%02d", c.year % 10000,
-		 c.month % 100, c.day % 100, c.hour % 100, c.minute % 100);
-	if (c.second != 0) {
-		size_t used = strlen(ret);
-		snprintf(ret + used, WHEN_SIZE - used, ":%02d", c.second % 100);
-	}
-}
 
 static const char *author_of(const struct override *o) {
 	return o->author != NULL && o->author[0] != '\0' ? o->author : "somebody";
@@ -133,14 +120,14 @@ static void note_override(struct director *d, const struct due *due, struct run 
 	AUTO(announcement_done) struct announcement own = {0};
 	struct error err = {0};
 	char words[REASON_SIZE / 2];
-	char from[WHEN_SIZE];
+	char from[WALL_SIZE];
 	char title[80] = "its own";
 	if (o->announcement != 0 &&
 	    store_announcement_get(d->config.store, due->schedule->announcement, &own,
 				   &err) >= 0) {
 		str_format(title, sizeof(title), "'%s'", own.title);
 	}
-	when(d, due->due_us, from);
+	wall_format(d->config.tz, due->due_us, from);
 	if (o->to_us == TIME_NONE) {
 		str_format(words, sizeof(words), "in place of %s, by %s", title,
 			   author_of(o));
@@ -157,7 +144,7 @@ static void note_override(struct director *d, const struct due *due, struct run 
 /* Why it does not sound, by what was asked for; false where it may. */
 static bool is_skipped(struct director *d, const struct due *due, bool at_its_own,
 		       char *reason, size_t size) {
-	char to[WHEN_SIZE];
+	char to[WALL_SIZE];
 	if (due->override->action == OVERRIDE_SKIP) {
 		str_format(reason, size, "skipped just this once by %s",
 			   author_of(due->override));
@@ -165,7 +152,7 @@ static bool is_skipped(struct director *d, const struct due *due, bool at_its_ow
 	}
 	/* Moved to an earlier time, and not claimed by then. */
 	if (at_its_own && due->at_us < due->due_us) {
-		when(d, due->at_us, to);
+		wall_format(d->config.tz, due->at_us, to);
 		str_format(reason, size,
 			   "it was moved to %s, and its schedule was switched off then",
 			   to);
@@ -356,11 +343,11 @@ void director_skip_owed(struct director *d) {
 void director_tell_void(struct director *d, const struct schedule *schedule) {
 	for (size_t i = 0; i < schedule->n_overrides; i++) {
 		const struct override *o = &schedule->overrides[i];
-		char at[WHEN_SIZE];
+		char at[WALL_SIZE];
 		int64_t over_us = o->to_us > o->due_us ? o->to_us : o->due_us;
 		if (over_us > director_now(d) &&
 		    override_of(d, schedule, o->due_us) == NULL) {
-			when(d, o->due_us, at);
+			wall_format(d->config.tz, o->due_us, at);
 			log_notice("schedule %lld: the override (%s) of %s is void, "
 				   "because it is not due then any more",
 				   (long long)schedule->id,

@@ -14,15 +14,11 @@
 #define PAGE 100
 #define NOTICE_SIZE 600
 
-/* What a schedule's run takes from its announcement. */
+/* What a run takes from an announcement. */
 struct said {
 	int64_t id;
 	bool there;
-	char *title;
-	int64_t length_ms;
-	bool estimated;
-	bool relayed;
-	int64_t expires_us;
+	struct plan_said it;
 };
 
 struct plan_snapshot {
@@ -150,7 +146,7 @@ static int compare_said(const void *a, const void *b) {
 
 static void said_free(void *node) {
 	struct said *said = node;
-	free(said->title);
+	free(said->it.title);
 	free(said);
 }
 
@@ -161,11 +157,12 @@ static int read_said(struct plan_snapshot *s, struct said *said, struct error *e
 		return rc == -ENOENT ? 0 : rc;
 	}
 	said->there = true;
-	said->title = MOVE(a.title);
-	said->expires_us = a.expires_us;
-	said->relayed = content_relayed(&a.content);
+	said->it.announcement = a.id;
+	said->it.title = MOVE(a.title);
+	said->it.expires_us = a.expires_us;
+	said->it.relayed = content_relayed(&a.content);
 	return content_length(s->config.store, s->config.library, &a.content,
-			      &said->length_ms, &said->estimated, err);
+			      &said->it.length_ms, &said->it.estimated, err);
 }
 
 static int find_said(struct plan_snapshot *s, int64_t id, const struct said **ret,
@@ -212,33 +209,9 @@ static int tell_nowhere(struct plan_snapshot *s, const struct plan_source *sourc
 	str_format(en, sizeof(en),
 		   "'%s' (schedule %lld) sounds nowhere: no zone lies in "
 		   "its areas",
-		   source->title, (long long)source->schedule);
+		   source->said.title, (long long)source->schedule);
 	str_format(zh, sizeof(zh), "“%s”（定时 %lld）无处可播：它的区划里没有分区",
-		   source->title, (long long)source->schedule);
-	return notice(s, en, zh, err);
-}
-
-/* The plan goes by the rules: what single occurrences do instead it does not know. */
-static int tell_once(struct plan_snapshot *s, const struct schedule *schedule,
-		     const struct plan_source *source, struct error *err) {
-	char en[NOTICE_SIZE];
-	char zh[NOTICE_SIZE];
-	size_t n = 0;
-	for (size_t i = 0; i < schedule->n_overrides; i++) {
-		const struct override *o = &schedule->overrides[i];
-		n += o->due_us > s->config.now_us || o->to_us > s->config.now_us;
-	}
-	if (n == 0) {
-		return 0;
-	}
-	str_format(en, sizeof(en),
-		   "'%s' (schedule %lld): the plan shows by the rule what is skipped, "
-		   "moved or replaced just this once, %zu in all",
-		   source->title, (long long)source->schedule, n);
-	str_format(zh, sizeof(zh),
-		   "“%s”（定时 %lld）有 %zu "
-		   "次单次改动（跳过、改期或换内容），计划仍按规则显示",
-		   source->title, (long long)source->schedule, n);
+		   source->said.title, (long long)source->schedule);
 	return notice(s, en, zh, err);
 }
 
@@ -252,6 +225,30 @@ static int tell_on_air(struct plan_snapshot *s, const struct run *run,
 	str_format(zh, sizeof(zh), "“%s”（%s）正在播出；计划是它结束之后的情形",
 		   run->title, run->class == CLASS_LIVE ? "喊话" : "应急");
 	return notice(s, en, zh, err);
+}
+
+/* What is to come of the schedule and does something else just this once. */
+static int add_overrides(struct plan_snapshot *s, const struct schedule *schedule,
+			 struct plan_source *source, struct error *err) {
+	int rc = 0;
+	for (size_t i = 0; rc >= 0 && i < schedule->n_overrides; i++) {
+		const struct override *o = &schedule->overrides[i];
+		const struct said *other = NULL;
+		if (o->due_us <= s->config.now_us && o->to_us <= s->config.now_us) {
+			continue;
+		}
+		if (o->announcement != 0) {
+			rc = find_said(s, o->announcement, &other, err);
+		}
+		/* An announcement goes after the overrides that need it: so has this one,
+		 * since the draft was read. */
+		if (rc < 0 || (other != NULL && !other->there)) {
+			continue;
+		}
+		rc = plan_source_override(source, o, other != NULL ? &other->it : NULL);
+		rc = rc < 0 ? no_memory(err) : 0;
+	}
+	return rc;
 }
 
 /* draft: its place among those that are not saved, or -1. */
@@ -268,23 +265,19 @@ static int add_schedule(struct plan_snapshot *s, const struct schedule *schedule
 	}
 	source->schedule = schedule->id;
 	source->draft = draft;
-	source->announcement = schedule->announcement;
-	source->title = strdup(said->title);
-	source->length_ms = said->length_ms;
-	source->estimated = said->estimated;
-	source->relayed = said->relayed;
+	source->said = said->it;
+	source->said.title = strdup(said->it.title);
 	source->class = schedule->class;
 	source->play_within_s = schedule->play_within_s;
 	source->conflict = schedule->conflict;
-	source->expires_us = said->expires_us;
 	source->rule = strdup(schedule->rule);
 	source->from_us = schedule->from_us;
 	source->until_us = schedule->until_us;
 	source->after_us = claimed_until(s, schedule->id);
-	if (source->title == NULL || source->rule == NULL) {
+	if (source->said.title == NULL || source->rule == NULL) {
 		return no_memory(err);
 	}
-	rc = tell_once(s, schedule, source, err);
+	rc = add_overrides(s, schedule, source, err);
 	rc = rc < 0 ? rc : resolve(s, schedule, source, err);
 	return rc < 0 || source->n_zones > 0 ? rc : tell_nowhere(s, source, err);
 }
@@ -330,7 +323,7 @@ static int read_drafts(struct plan_snapshot *s, struct error *err) {
 /* The passes to come count their patience from there. */
 static void note_over(struct plan_source *source, const struct zone *zone,
 		      const struct run_zone *rz) {
-	if (rz->started_us == TIME_NONE || source->relayed ||
+	if (rz->started_us == TIME_NONE || source->said.relayed ||
 	    !class_has_passes(source->class)) {
 		return;
 	}
@@ -366,19 +359,58 @@ static int fill_begun(const struct plan_snapshot *s, const struct run *run,
 	return 0;
 }
 
-/* How long it may wait, and whether it does. */
-static int fill_patience(const struct plan_snapshot *s, const struct run *run,
-			 struct plan_source *source, struct error *err) {
+/* What the run says instead of what its schedule does, if it does. */
+static int fill_once(struct plan_snapshot *s, const struct schedule *schedule,
+		     struct plan_source *source, struct error *err) {
+	const struct said *own = NULL;
+	bool moved = source->moved_from_us != TIME_NONE;
+	const struct override *o = schedule_override(
+		schedule, moved ? source->moved_from_us : source->due_us);
+	if (o == NULL || (o->to_us != TIME_NONE) != moved) {
+		return 0;
+	}
+	int rc = find_said(s, schedule->announcement, &own, err);
+	if (rc < 0) {
+		return rc;
+	}
+	bool other = o->announcement != 0 && own->there;
+	if (plan_source_override(source, o, other ? &source->said : NULL) < 0) {
+		return no_memory(err);
+	}
+	if (other) {
+		free(source->said.title);
+		source->said = own->it;
+		source->said.title = strdup(own->it.title);
+	}
+	return source->said.title == NULL ? no_memory(err) : 0;
+}
+
+/* What it takes from its schedule: how long it may wait, and whether it does. */
+static int fill_of_schedule(struct plan_snapshot *s, const struct run *run,
+			    struct plan_source *source, struct error *err) {
 	AUTO(schedule_done) struct schedule schedule = {0};
 	if (run->schedule == 0) {
 		return 0;
 	}
 	int rc = store_schedule_get(s->config.store, run->schedule, &schedule, err);
-	if (rc >= 0) {
-		source->play_within_s = schedule.play_within_s;
-		source->conflict = schedule.conflict;
+	if (rc < 0) {
+		return rc == -ENOENT ? 0 : rc;
 	}
-	return rc == -ENOENT ? 0 : rc;
+	source->play_within_s = schedule.play_within_s;
+	source->conflict = schedule.conflict;
+	return fill_once(s, &schedule, source, err);
+}
+
+static int fill_said(const struct plan_snapshot *s, const struct run *run,
+		     struct plan_said *ret, struct error *err) {
+	ret->announcement = run->announcement;
+	ret->title = strdup(run->title != NULL ? run->title : "");
+	ret->expires_us = run->expires_us;
+	ret->relayed = content_relayed(&run->content);
+	return ret->title == NULL
+		       ? no_memory(err)
+		       : content_length(s->config.store, s->config.library, &run->content,
+					&ret->length_ms, &ret->estimated, err);
 }
 
 static int add_run(struct plan_snapshot *s, const struct run *run, struct error *err) {
@@ -391,23 +423,16 @@ static int add_run(struct plan_snapshot *s, const struct run *run, struct error 
 	}
 	source->run = run->id;
 	source->schedule = run->schedule;
-	source->announcement = run->announcement;
-	source->title = strdup(run->title != NULL ? run->title : "");
 	source->class = run->class;
-	source->expires_us = run->expires_us;
 	source->due_us = run->due_us;
-	source->relayed = content_relayed(&run->content);
-	if (source->title == NULL) {
-		return no_memory(err);
-	}
-	int rc = content_length(s->config.store, s->config.library, &run->content,
-				&source->length_ms, &source->estimated, err);
+	source->moved_from_us = run->moved_from_us != 0 ? run->moved_from_us : TIME_NONE;
+	int rc = fill_said(s, run, &source->said, err);
 	rc = rc < 0 ? rc : fill_begun(s, run, source, err);
 	if (rc >= 0 && run->due_us > s->config.now_us) {
 		free(source->begun); /* as any run that is to come */
 		source->begun = NULL;
 	}
-	return rc < 0 ? rc : fill_patience(s, run, source, err);
+	return rc < 0 ? rc : fill_of_schedule(s, run, source, err);
 }
 
 static int compare_runs(const void *a, const void *b) {

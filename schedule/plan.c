@@ -37,8 +37,18 @@ static void notices_done(struct plan_notices *notices) {
 	texts_done(&notices->in[PLAN_ZH]);
 }
 
+static void said_done(struct plan_said *said) {
+	free(said->title);
+}
+
 void plan_source_done(struct plan_source *source) {
-	free(source->title);
+	for (size_t i = 0; i < source->n_overrides; i++) {
+		override_done(&source->overrides[i]);
+		said_done(&source->others[i]);
+	}
+	said_done(&source->said);
+	free(source->overrides);
+	free(source->others);
 	free(source->rule);
 	free(source->zones);
 	free(source->begun);
@@ -80,12 +90,37 @@ struct plan_source *plan_input_add(struct plan_input *in) {
 	}
 	struct plan_source *source = &in->sources[in->n_sources++];
 	*source = (struct plan_source){.draft = -1,
-				       .expires_us = TIME_NONE,
+				       .said.expires_us = TIME_NONE,
+				       .moved_from_us = TIME_NONE,
 				       .after_us = TIME_NONE,
 				       .from_us = TIME_NONE,
 				       .until_us = TIME_NONE,
 				       .over_us = TIME_NONE};
 	return source;
+}
+
+int plan_source_override(struct plan_source *source, const struct override *override,
+			 const struct plan_said *other) {
+	size_t n = source->n_overrides;
+	struct override *overrides =
+		reallocarray(source->overrides, n + 1, sizeof(*overrides));
+	source->overrides = overrides != NULL ? overrides : source->overrides;
+	struct plan_said *others = reallocarray(source->others, n + 1, sizeof(*others));
+	source->others = others != NULL ? others : source->others;
+	if (overrides == NULL || others == NULL) {
+		return -ENOMEM;
+	}
+	overrides[n] = *override;
+	overrides[n].author = strdup(override->author != NULL ? override->author : "");
+	others[n] = (struct plan_said){.expires_us = TIME_NONE};
+	if (other != NULL) {
+		others[n] = *other;
+		others[n].title = strdup(other->title);
+	}
+	source->n_overrides++;
+	return overrides[n].author == NULL || (other != NULL && others[n].title == NULL)
+		       ? -ENOMEM
+		       : 0;
 }
 
 /* ------------------------------------------------------------------------------ heaps */
@@ -172,23 +207,21 @@ static int64_t later(int64_t a, int64_t b) {
 	return a > b ? a : b;
 }
 
-/* The next of a source beyond after_us; TIME_NONE. */
-static int64_t next_due(const struct sim *s, uint32_t number, int64_t after_us) {
+/* Goes on to the next of a source; false behind the last. */
+static bool go_on(struct sim *s, uint32_t number) {
+	struct sim_series *series = &s->series[number];
+	if (series->rule != NULL) {
+		return series_next(&series->series, &series->at);
+	}
 	const struct plan_source *source = &s->in->sources[number];
-	int64_t due_us = TIME_NONE;
-	if (s->rules[number] == NULL) {
-		return source->due_us > after_us ? source->due_us : TIME_NONE;
-	}
-	after_us = later(after_us, source->after_us);
-	if (source->from_us != TIME_NONE) {
-		after_us = later(after_us, source->from_us - 1);
-	}
-	if (rule_next(s->rules[number], s->in->tz, s->in->calendar, after_us, &due_us) ==
-		    0 ||
-	    (source->until_us != TIME_NONE && due_us >= source->until_us)) {
-		return TIME_NONE;
-	}
-	return due_us;
+	bool before = source->due_us > series->at.at_us;
+	int64_t from_us = source->moved_from_us;
+	series->at = (struct occurrence){
+		.due_us = from_us != TIME_NONE ? from_us : source->due_us,
+		.at_us = source->due_us,
+		.override = source->overrides, /* one, or NULL */
+	};
+	return before;
 }
 
 static int grow(void **items, size_t *size, size_t wanted, size_t each) {
@@ -206,8 +239,10 @@ static int grow(void **items, size_t *size, size_t wanted, size_t each) {
 	return 0;
 }
 
-static struct plan_run *add_run(struct sim *s, uint32_t number, int64_t due_us) {
+/* Of the occurrence at which the source is. */
+static struct plan_run *add_run(struct sim *s, uint32_t number) {
 	struct plan *p = s->plan;
+	const struct occurrence *at = &s->series[number].at;
 	const struct plan_source *source = &s->in->sources[number];
 	void *runs = p->runs;
 	void *spots = p->spots;
@@ -226,13 +261,16 @@ static struct plan_run *add_run(struct sim *s, uint32_t number, int64_t due_us) 
 	struct plan_run *run = &p->runs[p->n_runs++];
 	*run = (struct plan_run){
 		.source = number,
-		.due_us = due_us,
+		.due_us = at->at_us,
+		.occurrence_us = at->due_us,
+		.override = at->override,
 		.first = (uint32_t)p->n_spots,
 		.n = (uint32_t)source->n_zones,
 		.pass_over_us = TIME_NONE,
 		.patience_us = within_us > WAIT_MAX_US ? within_us : WAIT_MAX_US,
 	};
-	s->open += due_us < s->in->until_us ? source->n_zones : 0;
+	s->open += run->due_us < s->in->until_us ? source->n_zones : 0;
+	const struct plan_said *said = plan_said_of(p, (uint32_t)(p->n_runs - 1));
 	for (size_t i = 0; i < source->n_zones; i++) {
 		p->spots[p->n_spots++] =
 			(struct plan_spot){.run = (uint32_t)(p->n_runs - 1),
@@ -242,7 +280,7 @@ static struct plan_run *add_run(struct sim *s, uint32_t number, int64_t due_us) 
 					   .above = NOBODY,
 					   .n_passes = 1,
 					   .soft_since_us = TIME_NONE,
-					   .left_ms = source->length_ms};
+					   .left_ms = said->length_ms};
 	}
 	return run;
 }
@@ -251,18 +289,21 @@ static struct plan_run *add_run(struct sim *s, uint32_t number, int64_t due_us) 
 static void settle_zones(struct sim *s, struct plan_run *run) {
 	const struct plan_source *source = &s->in->sources[run->source];
 	struct plan_spot *spots = &s->plan->spots[run->first];
+	const struct plan_said *said = plan_said_of(s->plan, spots->run);
 	bool used[ZONE_PASS_MAX + 1] = {false};
-	bool has_passes = class_has_passes(source->class) && !source->relayed;
-	bool expired =
-		source->expires_us != TIME_NONE && run->due_us >= source->expires_us;
+	bool has_passes = class_has_passes(source->class) && !said->relayed;
+	bool expired = said->expires_us != TIME_NONE && run->due_us >= said->expires_us;
+	bool once = run->override != NULL && run->override->action == OVERRIDE_SKIP;
 	for (uint32_t i = 0; i < run->n; i++) {
 		const struct zone *zone = &s->in->zones[spots[i].zone];
 		bool begun = source->begun != NULL;
-		bool quiet = !begun && sim_quiet(s, zone, run->due_us, &spots[i].span);
-		if (quiet || (expired && !begun)) {
+		bool quiet = !once && sim_quiet(s, zone, run->due_us, &spots[i].span);
+		if (!begun && (once || quiet || expired)) {
 			sim_over(s, &spots[i]);
 			spots[i].outcome = OUTCOME_SKIPPED;
-			spots[i].why = quiet ? PLAN_WHY_QUIET : PLAN_WHY_EXPIRED;
+			spots[i].why = once    ? PLAN_WHY_ONCE
+				       : quiet ? PLAN_WHY_QUIET
+					       : PLAN_WHY_EXPIRED;
 			spots[i].end_us = run->due_us;
 			continue;
 		}
@@ -388,9 +429,16 @@ static int parse_rules(struct sim *s, struct error *err) {
 		if (source->rule == NULL) {
 			continue;
 		}
-		int rc = rule_parse(source->rule, &s->rules[i], &why);
+		struct sim_series *series = &s->series[i];
+		int rc = rule_parse(source->rule, &series->rule, &why);
+		series->schedule = (struct schedule){.from_us = source->from_us,
+						     .until_us = source->until_us,
+						     .overrides = source->overrides,
+						     .n_overrides = source->n_overrides};
+		series->series = (struct series){&series->schedule, series->rule,
+						 s->in->tz, s->in->calendar};
 		if (rc >= 0) {
-			rc = tell_unknown(s, source, s->rules[i]);
+			rc = tell_unknown(s, source, series->rule);
 		} else if (rc != -ENOMEM) {
 			rc = tell_left_out(s, source, &why);
 		}
@@ -404,10 +452,10 @@ static int parse_rules(struct sim *s, struct error *err) {
 static int sim_init(struct sim *s, const struct plan_input *in, struct plan *plan,
 		    struct error *err) {
 	*s = (struct sim){.in = in, .plan = plan, .minute_at_s = INT64_MIN};
-	s->rules = calloc(in->n_sources + 1, sizeof(struct rule *));
+	s->series = calloc(in->n_sources + 1, sizeof(*s->series));
 	s->zones = calloc(in->n_zones + 1, sizeof(*s->zones));
 	s->dues = calloc(in->n_sources + 1, sizeof(*s->dues));
-	if (s->rules == NULL || s->zones == NULL || s->dues == NULL) {
+	if (s->series == NULL || s->zones == NULL || s->dues == NULL) {
 		return error_set(err, ENOMEM, "no memory for a plan");
 	}
 	for (size_t z = 0; z < in->n_zones; z++) {
@@ -421,20 +469,26 @@ static int sim_init(struct sim *s, const struct plan_input *in, struct plan *pla
 	for (uint32_t i = 0; i < in->n_sources; i++) {
 		const struct plan_source *source = &in->sources[i];
 		if (source->n_zones == 0 ||
-		    (source->rule != NULL && s->rules[i] == NULL)) {
+		    (source->rule != NULL && s->series[i].rule == NULL)) {
 			continue;
 		}
 		if (source->rule == NULL && source->due_us <= in->now_us) {
-			struct plan_run *run = add_run(s, i, source->due_us);
+			s->series[i].at.at_us = TIME_NONE;
+			(void)go_on(s, i);
+			struct plan_run *run = add_run(s, i);
 			if (run != NULL) {
 				settle_zones(s, run);
 				take_up(s, run);
 			}
 			continue;
 		}
-		int64_t due_us = next_due(s, i, s->start_us);
-		if (due_us != TIME_NONE) {
-			s->dues[s->n_dues++] = (struct plan_due){due_us, i};
+		s->series[i].at = (struct occurrence){
+			.due_us = INT64_MAX,
+			.at_us = later(s->start_us, source->after_us),
+		};
+		if (go_on(s, i)) {
+			s->dues[s->n_dues++] =
+				(struct plan_due){s->series[i].at.at_us, i};
 		}
 	}
 	for (size_t i = s->n_dues; i-- > 0;) {
@@ -444,13 +498,13 @@ static int sim_init(struct sim *s, const struct plan_input *in, struct plan *pla
 }
 
 static void sim_done(struct sim *s) {
-	for (size_t i = 0; s->rules != NULL && i < s->in->n_sources; i++) {
-		rule_free(s->rules[i]);
+	for (size_t i = 0; s->series != NULL && i < s->in->n_sources; i++) {
+		rule_free(s->series[i].rule);
 	}
 	for (size_t z = 0; s->zones != NULL && z < s->in->n_zones; z++) {
 		free(s->zones[z].waiting.items);
 	}
-	free(s->rules);
+	free(s->series);
 	free(s->zones);
 	free(s->dues);
 	free(s->events);
@@ -475,15 +529,14 @@ static void judge_due(struct sim *s, int64_t now_us) {
 		s->plan->until_us = due.due_us;
 		return;
 	}
-	struct plan_run *run = add_run(s, due.source, due.due_us);
+	struct plan_run *run = add_run(s, due.source);
 	if (run == NULL) {
 		return;
 	}
 	settle_zones(s, run);
 	sim_judge(s, (uint32_t)(s->plan->n_runs - 1), now_us);
-	int64_t next_us = next_due(s, due.source, due.due_us);
-	if (next_us != TIME_NONE) {
-		s->dues[0].due_us = next_us;
+	if (go_on(s, due.source)) {
+		s->dues[0].due_us = s->series[due.source].at.at_us;
 	} else {
 		s->dues[0] = s->dues[--s->n_dues];
 	}
@@ -591,4 +644,12 @@ bool plan_shows(const struct plan *p, const struct plan_spot *spot) {
 
 const struct plan_source *plan_source_of(const struct plan *p, uint32_t run) {
 	return &p->input->sources[p->runs[run].source];
+}
+
+const struct plan_said *plan_said_of(const struct plan *p, uint32_t run) {
+	const struct plan_source *source = plan_source_of(p, run);
+	const struct override *o = p->runs[run].override;
+	const struct plan_said *other =
+		o != NULL ? &source->others[o - source->overrides] : NULL;
+	return other != NULL && other->title != NULL ? other : &source->said;
 }

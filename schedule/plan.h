@@ -10,8 +10,7 @@
  * spoken in time, and a run that has just got its zone as one that gets it now. */
 #pragma once
 
-#include "rule.h"
-#include "types.h"
+#include "occurrence.h"
 
 #define PLAN_DAYS_MAX 62
 #define PLAN_RUNS_MAX 50000   /* then the plan ends early, and says so */
@@ -23,26 +22,37 @@ struct plan_begun {
 	int64_t heard_ms;   /* paused: so much of it was heard; else 0 */
 };
 
-/* What may sound: a schedule, or a run that was claimed before (once, at its due_us). */
-struct plan_source {
-	int64_t schedule;     /* 0: not saved yet, or no schedule's */
-	int64_t run;          /* 0: a schedule */
-	int draft;            /* place among those that are not saved; -1: saved */
+/* What is said. */
+struct plan_said {
 	int64_t announcement; /* 0: none */
 	char *title;
 	int64_t length_ms;
-	bool estimated; /* the length: its words are not spoken yet */
-	bool relayed;   /* it is said now, and so in no passes */
+	bool estimated;     /* the length: its words are not spoken yet */
+	bool relayed;       /* it is said now, and so in no passes */
+	int64_t expires_us; /* TIME_NONE: never */
+};
+
+/* What may sound: a schedule, or a run that was claimed before (once, at its due_us). */
+struct plan_source {
+	int64_t schedule; /* 0: not saved yet, or no schedule's */
+	int64_t run;      /* 0: a schedule */
+	int draft;        /* place among those that are not saved; -1: saved */
+	struct plan_said said;
 	enum run_class class;
 	int play_within_s;
 	enum conflict conflict;
-	int64_t expires_us; /* TIME_NONE: never */
-	char *rule;         /* of a schedule */
-	int64_t after_us;   /* dues at or before are not wanted; TIME_NONE */
-	int64_t from_us;    /* TIME_NONE: always valid */
-	int64_t until_us;   /* TIME_NONE: for ever */
-	int64_t due_us;     /* of a run */
-	uint32_t *zones;    /* places in plan_input.zones, in the order of the targets */
+	char *rule;            /* of a schedule */
+	int64_t after_us;      /* dues at or before are not wanted; TIME_NONE */
+	int64_t from_us;       /* TIME_NONE: always valid */
+	int64_t until_us;      /* TIME_NONE: for ever */
+	int64_t due_us;        /* of a run */
+	int64_t moved_from_us; /* of a run: which occurrence it is; TIME_NONE: its own */
+	/* What is done just this once: of a schedule to these, of a run to that one.
+	 * overrides[i] says others[i] where that has a title, instead of `said`. */
+	struct override *overrides;
+	struct plan_said *others;
+	size_t n_overrides;
+	uint32_t *zones; /* places in plan_input.zones, in the order of the targets */
 	size_t n_zones;
 	struct plan_begun *begun; /* of a run, one a zone; NULL: in none */
 	int64_t over_us; /* of a run: when it was last over in a zone; TIME_NONE: in none
@@ -78,6 +88,9 @@ void plan_input_done(struct plan_input *in);
 DEFINE_AUTO_DONE(struct plan_input, plan_input_done)
 /* An empty one at the end. NULL: no memory. */
 struct plan_source *plan_input_add(struct plan_input *in);
+/* Copies the override, and `other` where it is not NULL. 0 or -ENOMEM. */
+int plan_source_override(struct plan_source *source, const struct override *override,
+			 const struct plan_said *other);
 void plan_source_done(struct plan_source *source);
 
 /* What somebody wants to know. Owned. */
@@ -94,6 +107,7 @@ DEFINE_AUTO_DONE(struct plan_ask, plan_ask_done)
 
 enum plan_why {
 	PLAN_WHY_NONE,
+	PLAN_WHY_ONCE, /* skipped just this once */
 	PLAN_WHY_QUIET,
 	PLAN_WHY_EXPIRED,
 	PLAN_WHY_TAKEN,  /* and its schedule does not wait */
@@ -126,6 +140,8 @@ struct plan_run {
 	uint32_t source; /* place in plan_input.sources */
 	bool shown;      /* it lies in the days that were asked for */
 	int64_t due_us;
+	int64_t occurrence_us; /* due then by its rule; due_us but where it was moved */
+	const struct override *override; /* done to it just this once; NULL: nothing */
 	uint32_t first; /* its spots are plan.spots[first] to [first + n - 1] */
 	uint32_t n;
 	/* While the plan is made: */
@@ -167,6 +183,7 @@ DEFINE_AUTO(struct plan *, plan_free)
 /* Whether a spot is shown: its run is, and no other zone was asked for. */
 bool plan_shows(const struct plan *p, const struct plan_spot *spot);
 const struct plan_source *plan_source_of(const struct plan *p, uint32_t run);
+const struct plan_said *plan_said_of(const struct plan *p, uint32_t run);
 /* Why it does not sound, or not as was asked, in a clause for a clerk; "" where all is as
  * was asked. */
 #define PLAN_WORDS_SIZE 500

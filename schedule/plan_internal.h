@@ -43,10 +43,18 @@ struct plan_zone {
 	bool dirty;             /* stands in sim.dirty */
 };
 
+/* Of a schedule among the sources. */
+struct sim_series {
+	struct rule *rule;        /* NULL: of none, or it cannot be read */
+	struct schedule schedule; /* borrows from the source: validity, overrides */
+	struct series series;
+	struct occurrence at; /* its next */
+};
+
 struct sim {
 	const struct plan_input *in;
 	struct plan *plan;
-	struct rule **rules; /* of each source; NULL where it has none */
+	struct sim_series *series; /* of each source */
 	struct plan_zone *zones;
 	struct plan_due *dues; /* heap */
 	size_t n_dues;
@@ -77,6 +85,7 @@ void sim_touched(struct sim *s, uint32_t zone);
 void sim_over(struct sim *s, struct plan_spot *spot);
 struct plan_run *spot_run(const struct sim *s, const struct plan_spot *spot);
 const struct plan_source *spot_source(const struct sim *s, const struct plan_spot *spot);
+const struct plan_said *spot_said(const struct sim *s, const struct plan_spot *spot);
 const struct zone *spot_zone(const struct sim *s, const struct plan_spot *spot);
 /* Whether the zone is quiet then; says which quiet hours. */
 bool sim_quiet(struct sim *s, const struct zone *zone, int64_t at_us, uint8_t *ret_span);

@@ -18,6 +18,10 @@ const struct plan_source *spot_source(const struct sim *s, const struct plan_spo
 	return &s->in->sources[spot_run(s, spot)->source];
 }
 
+const struct plan_said *spot_said(const struct sim *s, const struct plan_spot *spot) {
+	return plan_said_of(s->plan, spot->run);
+}
+
 const struct zone *spot_zone(const struct sim *s, const struct plan_spot *spot) {
 	return &s->in->zones[spot->zone];
 }
@@ -265,7 +269,7 @@ static void cut(struct sim *s, struct plan_spot *spot, enum plan_why why, uint8_
 /* What stands against sounding now, whoever has the zone; ends the spot. */
 static bool barred(struct sim *s, struct plan_spot *spot, int64_t now_us) {
 	int64_t due_us = spot_run(s, spot)->due_us;
-	int64_t expires_us = spot_source(s, spot)->expires_us;
+	int64_t expires_us = spot_said(s, spot)->expires_us;
 	const struct zone *zone = spot_zone(s, spot);
 	int64_t at_us = now_us > due_us ? now_us : due_us;
 	int64_t edge_us = now_us + JUDGE_US > due_us ? now_us + JUDGE_US : due_us;
@@ -291,7 +295,7 @@ static int64_t earlier(int64_t a, int64_t b) {
 static void look_later(struct sim *s, const struct plan_spot *spot, int64_t now_us) {
 	/* What was interrupted has begun: it waits for as long as it takes. */
 	int64_t next_us = spot->begun ? INT64_MAX : deadline_us(s, spot);
-	int64_t expires_us = spot_source(s, spot)->expires_us;
+	int64_t expires_us = spot_said(s, spot)->expires_us;
 	next_us = next_us < INT64_MAX ? look_beyond_us(next_us) : next_us;
 	if (expires_us != TIME_NONE) {
 		next_us = earlier(next_us, look_before_us(expires_us));
@@ -412,7 +416,7 @@ void sim_look(struct sim *s, uint32_t number, int64_t now_us) {
 	if (spot->stage != SPOT_HANDED || spot->fading) {
 		return;
 	}
-	int64_t expires_us = spot_source(s, spot)->expires_us;
+	int64_t expires_us = spot_said(s, spot)->expires_us;
 	if (sim_quiet(s, spot_zone(s, spot), now_us + JUDGE_US, &span)) {
 		cut(s, spot, PLAN_WHY_QUIET, span, now_us);
 	} else if (expires_us != TIME_NONE && now_us + JUDGE_US >= expires_us) {
@@ -494,7 +498,7 @@ void sim_sound(struct sim *s, uint32_t number, int64_t start_us, int64_t judged_
 	/* Quiet hours may begin while the amplifier wakes. */
 	int64_t from_us = earlier(start_us, judged_us + JUDGE_US);
 	struct plan_spot *spot = &s->plan->spots[number];
-	int64_t expires_us = spot_source(s, spot)->expires_us;
+	int64_t expires_us = spot_said(s, spot)->expires_us;
 	spot->start_us = start_us;
 	spot->end_us = start_us + spot->left_ms * 1000;
 	sim_event(s, spot->end_us, number, false);

@@ -15,7 +15,7 @@ static void time_words(int64_t ms, enum plan_lang lang, char *ret, size_t size) 
 }
 
 static const char *title_of(const struct plan *p, int32_t run) {
-	return run < 0 ? "?" : plan_source_of(p, (uint32_t)run)->title;
+	return run < 0 ? "?" : plan_said_of(p, (uint32_t)run)->title;
 }
 
 static void quiet_of(const struct plan *p, const struct plan_spot *spot,
@@ -53,9 +53,41 @@ static void why_words(const struct plan *p, const struct plan_spot *spot,
 			   zh ? "等了 %s，“%s”还没播完" : "waits %s for the end of '%s'",
 			   waited, title_of(p, spot->behind));
 		break;
+	case PLAN_WHY_ONCE: /* once_words says it */
 	case PLAN_WHY_NONE:
 		ret[0] = '\0';
 		break;
+	}
+}
+
+/* What is done to it just this once, as the director notes it. */
+static void once_words(const struct plan *p, const struct plan_spot *spot,
+		       enum plan_lang lang, char *ret, size_t size) {
+	bool zh = lang == PLAN_ZH;
+	const struct plan_run *run = &p->runs[spot->run];
+	const struct override *o = run->override;
+	const char *who = o != NULL ? o->author : "";
+	const char *own = plan_source_of(p, spot->run)->said.title;
+	bool other = plan_said_of(p, spot->run)->title != own;
+	char from[WALL_SIZE];
+	who = who[0] != '\0' ? who : zh ? "某人" : "somebody";
+	wall_format(p->input->tz, run->occurrence_us, from);
+	ret[0] = '\0';
+	if (o != NULL && o->action == OVERRIDE_SKIP) {
+		str_format(ret, size,
+			   zh ? "仅此一次不播（%s）" : "skipped just this once by %s",
+			   who);
+	} else if (run->occurrence_us != run->due_us && other) {
+		str_format(ret, size,
+			   zh ? "由 %s 改到此时，代替“%s”（%s）"
+			      : "moved from %s, in place of '%s', by %s",
+			   from, own, who);
+	} else if (run->occurrence_us != run->due_us) {
+		str_format(ret, size, zh ? "由 %s 改到此时（%s）" : "moved from %s by %s",
+			   from, who);
+	} else if (other) {
+		str_format(ret, size, zh ? "代替“%s”（%s）" : "in place of '%s', by %s",
+			   own, who);
 	}
 }
 
@@ -97,10 +129,11 @@ static void soft_words(const struct plan *p, const struct plan_spot *spot,
 
 void plan_words(const struct plan *p, const struct plan_spot *spot, enum plan_lang lang,
 		char ret[PLAN_WORDS_SIZE]) {
-	char parts[3][PLAN_WORDS_SIZE];
-	late_words(p, spot, lang, parts[0], sizeof(parts[0]));
-	soft_words(p, spot, lang, parts[1], sizeof(parts[1]));
-	why_words(p, spot, lang, parts[2], sizeof(parts[2]));
+	char parts[4][PLAN_WORDS_SIZE];
+	once_words(p, spot, lang, parts[0], sizeof(parts[0]));
+	late_words(p, spot, lang, parts[1], sizeof(parts[1]));
+	soft_words(p, spot, lang, parts[2], sizeof(parts[2]));
+	why_words(p, spot, lang, parts[3], sizeof(parts[3]));
 	AUTO(str_done) struct str all = STR_INIT;
 	int rc = 0;
 	for (size_t i = 0; rc >= 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -23,6 +23,16 @@ void rfc3339_format(const struct tz *tz, int64_t utc_us, char ret[RFC3339_SIZE])
 		 sign, offset_min / 60 % 100, offset_min % 60);
 }
 
+void wall_format(const struct tz *tz, int64_t utc_us, char ret[WALL_SIZE]) {
+	struct civil c;
+	tz_to_civil(tz, utc_us / 1000000 - (utc_us % 1000000 < 0), &c);
+	int n = snprintf(ret, WALL_SIZE, "%04d-%02d-%02d %02d:%02d", c.year % 10000,
+			 c.month % 100, c.day % 100, c.hour % 100, c.minute % 100);
+	if (c.second != 0) {
+		snprintf(ret + n, (size_t)(WALL_SIZE - n), ":%02d", c.second % 100);
+	}
+}
+
 /* Exactly n digits. */
 static bool take_digits(const char **p, int n, int *ret) {
 	int value = 0;

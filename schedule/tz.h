@@ -46,6 +46,10 @@ void civil_from_days(int64_t days, int *year, int *month, int *day);
 int civil_weekday(int64_t days); /* 0 Sunday to 6 Saturday */
 int civil_month_days(int year, int month);
 
+/* As one reads it off the wall: "2026-12-01 07:30", with seconds where there are any. */
+#define WALL_SIZE 24
+void wall_format(const struct tz *tz, int64_t utc_us, char ret[WALL_SIZE]);
+
 #define RFC3339_SIZE 40
 /* RFC 3339 with the zone's offset at that time; fractions only where not zero, to the
  * millisecond. */

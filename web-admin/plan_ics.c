@@ -86,7 +86,7 @@ static void line_uid(struct ics *c, const struct plan_run *run) {
 	const struct plan_source *source = &c->plan->input->sources[run->source];
 	char due[STAMP_SIZE];
 	char text[80];
-	stamp(run->due_us, due);
+	stamp(run->occurrence_us, due); /* wherever it is moved to */
 	if (source->schedule != 0) {
 		snprintf(text, sizeof(text), "UID:schedule-%lld-%s@dalaba",
 			 (long long)source->schedule, due);
@@ -186,7 +186,7 @@ static void event(struct ics *c, const struct plan_run *run) {
 		line_stamp(c, "DTEND", (to_s > from_s ? to_s : from_s + 1) * SECOND_US);
 	}
 	add(c, "SUMMARY:");
-	add_escaped(c, source->title);
+	add_escaped(c, plan_said_of(c->plan, (uint32_t)(run - c->plan->runs))->title);
 	end_line(c);
 	line_location(c, run, e.sounding > 0);
 	line_description(c, run);

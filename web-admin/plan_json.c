@@ -98,7 +98,8 @@ static void put_id(struct out *o, const char *name, int64_t id) {
 }
 
 /* Who it is: of a run, or of who is in its way. */
-static void put_who(struct out *o, const struct plan_source *source) {
+static void put_who(struct out *o, uint32_t run) {
+	const struct plan_source *source = plan_source_of(o->plan, run);
 	put_id(o, "schedule", source->schedule);
 	if (source->draft >= 0) {
 		put_literal(o, "\"draft\":");
@@ -109,7 +110,7 @@ static void put_who(struct out *o, const struct plan_source *source) {
 	}
 	put_id(o, "run", source->run);
 	put_literal(o, "\"title\":");
-	put_text(o, source->title);
+	put_text(o, plan_said_of(o->plan, run)->title);
 }
 
 static void put_clash(struct out *o, int32_t with, const char *solved, bool first) {
@@ -117,7 +118,7 @@ static void put_clash(struct out *o, int32_t with, const char *solved, bool firs
 	put_literal(o, first ? "{\"solved\":\"" : ",{\"solved\":\"");
 	put_literal(o, solved);
 	put_literal(o, "\",\"with\":{");
-	put_who(o, plan_source_of(o->plan, (uint32_t)with));
+	put_who(o, (uint32_t)with);
 	put_literal(o, ",");
 	put_time(o, "due", run->due_us);
 	put_literal(o, "}}");
@@ -191,10 +192,25 @@ static void put_spot(struct out *o, const struct plan_spot *spot) {
 	put_literal(o, "}");
 }
 
+/* What is done to it just this once. */
+static void put_once(struct out *o, const struct plan_run *run) {
+	bool moved = run->occurrence_us != run->due_us;
+	put_time(o, "moved_from", moved ? run->occurrence_us : TIME_NONE);
+	put_literal(o, ",\"override\":");
+	if (run->override != NULL) {
+		put(o, "{\"id\":%lld,\"action\":\"%s\"},", (long long)run->override->id,
+		    override_action_name(run->override->action));
+	} else {
+		put_literal(o, "null,");
+	}
+}
+
 /* False where none of its zones is asked for. */
 static bool put_run(struct out *o, const struct plan_run *run, bool first) {
 	const struct plan *p = o->plan;
-	const struct plan_source *source = &p->input->sources[run->source];
+	uint32_t number = (uint32_t)(run - p->runs);
+	const struct plan_source *source = plan_source_of(p, number);
+	const struct plan_said *said = plan_said_of(p, number);
 	bool any = false;
 	for (uint32_t i = run->first; i < run->first + run->n; i++) {
 		if (!plan_shows(p, &p->spots[i])) {
@@ -202,14 +218,16 @@ static bool put_run(struct out *o, const struct plan_run *run, bool first) {
 		}
 		if (!any) {
 			put(o, "%s{", first ? "" : ",");
-			put_who(o, source);
+			put_who(o, number);
 			put_literal(o, ",");
-			put_id(o, "announcement", source->announcement);
+			put_id(o, "announcement", said->announcement);
 			put(o, "\"class\":\"%s\",", run_class_name(source->class));
 			put_time(o, "due", run->due_us);
-			put(o, ",\"length_ms\":%lld,\"estimated\":%s,\"zones\":[",
-			    (long long)source->length_ms,
-			    source->estimated ? "true" : "false");
+			put_literal(o, ",");
+			put_once(o, run);
+			put(o, "\"length_ms\":%lld,\"estimated\":%s,\"zones\":[",
+			    (long long)said->length_ms,
+			    said->estimated ? "true" : "false");
 		}
 		put_literal(o, any ? "," : "");
 		any = true;

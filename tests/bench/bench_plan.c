@@ -43,10 +43,10 @@ static void fill(const struct size *size, const struct tz *tz, struct plan_input
 		snprintf(rule, sizeof(rule), "%d %d * * *", (int)(i * 7 % 60),
 			 6 + (int)(i / 60 % 16));
 		s->schedule = (int64_t)i + 1;
-		s->title = strdup("今天的通知");
+		s->said.title = strdup("今天的通知");
 		s->rule = strdup(rule);
 		s->class = i % 3 == 0 ? CLASS_BACKGROUND : CLASS_NOTICE;
-		s->length_ms = 20000 + (int64_t)(i * 7919 % 120000);
+		s->said.length_ms = 20000 + (int64_t)(i * 7919 % 120000);
 		s->zones = calloc(size->zones_each, sizeof(*s->zones));
 		s->n_zones = size->zones_each;
 		for (size_t k = 0; k < size->zones_each; k++) {

@@ -177,6 +177,10 @@ def test_it_comes_true(box):
     plan = api.get("/plan")
     assert [i["title"] for i in plan["items"]] == ["one", "two", "three", "push"]
     assert plan["items"][3]["run"] == pushed["id"] and plan["items"][3]["schedule"] is None
+    comes_true(api, plan)
+
+
+def comes_true(api, plan):
     last = max(when(z["ends"]) for i in plan["items"] for z in i["zones"] if z["ends"])
     time.sleep((last - datetime.datetime.now(ZONE)).total_seconds() + 1.5)
     runs = {r["title"]: r for r in api.all("/runs")}
@@ -229,14 +233,63 @@ def test_a_year_without_holidays_is_told(box):
     assert plan["notices"] == [] and [i["due"][:10] for i in plan["items"]] == ["2090-01-03"]
 
 
-def test_what_is_done_just_this_once_is_told(box):
+def test_what_is_done_just_this_once_is_shown(box):
     api = box.api
-    saved = api.post("/schedules", {"announcement": silence(box, "News", 1000), "rule": "0 8 * * *",
-                                    "zones": [box.west]})  # fmt: skip
-    assert api.get("/plan")["notices"] == []
-    api.post(f"/schedules/{saved['id']}/overrides", {"due": tomorrow(8).isoformat(), "action": "skip"})
-    (notice,) = api.get("/plan")["notices"]
-    assert "'News'" in notice["en"] and "1 in all" in notice["en"] and "1 次单次改动" in notice["zh"]
+    news = silence(box, "News", 1000)
+    other = silence(box, "Other", 5000)
+    saved = api.post("/schedules", {"announcement": news, "rule": "0 7,8,9,10 * * *", "zones": [box.west]})["id"]
+    params = {"from": tomorrow().isoformat(), "days": 1}
+    before = icalendar.Calendar.from_ical(api.get("/plan.ics", params=params))
+    asked = [{"due": tomorrow(8).isoformat(), "action": "skip"},
+             {"due": tomorrow(9).isoformat(), "action": "move", "to": tomorrow(7, 30).isoformat()},
+             {"due": tomorrow(10).isoformat(), "action": "replace", "announcement": other}]  # fmt: skip
+    ids = [api.post(f"/schedules/{saved}/overrides", ask)["id"] for ask in asked]
+    plan = api.get("/plan", params=params)
+    assert plan["notices"] == []
+    seen = [(i["due"][11:16], i["title"], i["override"] and (i["override"]["id"], i["override"]["action"]),
+             i["zones"][0]["outcome"], i["length_ms"]) for i in plan["items"]]  # fmt: skip
+    assert seen == [
+        ("07:00", "News", None, "played", 1000),
+        ("07:30", "News", (ids[1], "move"), "played", 1000),
+        ("08:00", "News", (ids[0], "skip"), "skipped", 1000),
+        ("10:00", "Other", (ids[2], "replace"), "played", 5000),
+    ]
+    assert [when(i["moved_from"]) for i in plan["items"]] == [None, tomorrow(9), None, None]
+    date = tomorrow().date().isoformat()
+    who = api.get(f"/overrides/{ids[0]}")["author"]
+    assert [i["zones"][0]["reason"] for i in plan["items"]] == [
+        None,
+        {"en": f"moved from {date} 09:00 by {who}", "zh": f"由 {date} 09:00 改到此时（{who}）"},
+        {"en": f"skipped just this once by {who}", "zh": f"仅此一次不播（{who}）"},
+        {"en": f"in place of 'News', by {who}", "zh": f"代替“News”（{who}）"},
+    ]
+    after = icalendar.Calendar.from_ical(api.get("/plan.ics", params=params))
+    uids = [{str(e["UID"]) for e in calendar.walk("VEVENT")} for calendar in (before, after)]
+    assert uids[0] == uids[1] and len(uids[0]) == 4, "the same event wherever it is moved to"
+    assert [e["STATUS"] for e in after.walk("VEVENT")].count("CANCELLED") == 1
+    # What is tried in place of it has them too: there is no occurrence at eight to skip any more.
+    draft = {"schedules": [{"id": saved, "rule": "0 9 * * *"}]}
+    assert [i["due"][11:16] for i in api.post("/plan", draft, params=params)["items"]] == ["07:30"]
+
+
+def test_what_is_moved_comes_true(box):
+    """One is brought forward to the next seconds, one is skipped, one says something else."""
+    api = box.api
+    at = datetime.datetime.now(ZONE).replace(microsecond=0) + datetime.timedelta(seconds=20)
+    zones = [box.east, box.west] if not 11 <= at.hour < 14 else [box.west]
+    other = silence(box, "other", 700)
+    second = datetime.timedelta(seconds=1)
+    for title, apart, change in (("later", 86400, {"action": "move", "to": at.isoformat()}),
+                                 ("never", 1, {"action": "skip"}),
+                                 ("else", 2, {"action": "replace", "announcement": other})):  # fmt: skip
+        due = at + apart * second
+        said = silence(box, title, 1500)
+        row = api.post("/schedules", {"announcement": said, "rule": due.strftime("at %Y-%m-%d %H:%M:%S"),
+                                      "zones": zones})  # fmt: skip
+        api.post(f"/schedules/{row['id']}/overrides", {"due": due.isoformat(), **change})
+    plan = api.get("/plan")
+    assert [i["title"] for i in plan["items"]] == ["later", "never", "other"]
+    comes_true(api, plan)
 
 
 def test_as_a_clerk_reads_it(box):

@@ -23,6 +23,8 @@ struct line {
 	int64_t length_ms;
 	const char *zones; /* "01": places */
 	const char *more; /* "skip", "within 3600", "expires 2026-03-02T08:01:00+08:00" */
+	const char
+		*once; /* NULL, or "DUE skip", "DUE to TIME", "DUE say X 5000" and both */
 };
 
 struct plan_case {
@@ -66,15 +68,42 @@ static void read_zone(const char *text, size_t place, struct zone *ret) {
 	ret->output = found != NULL ? atoi(found + 7) : 1;
 }
 
+static void read_once(const char *once, struct plan_source *source) {
+	char due[40];
+	char to[40];
+	char title[8];
+	char who[] = "clerk";
+	struct override o = {.id = 7, .to_us = TIME_NONE, .author = who};
+	struct plan_said other = {.title = title, .expires_us = TIME_NONE};
+	const char *say = strstr(once, "say ");
+	const char *moved = strstr(once, "to ");
+	assert_int_equal(sscanf(once, "%39s", due), 1);
+	o.due_us = time_of(due);
+	o.action = say != NULL     ? OVERRIDE_REPLACE
+		   : moved != NULL ? OVERRIDE_MOVE
+				   : OVERRIDE_SKIP;
+	if (moved != NULL) {
+		assert_int_equal(sscanf(moved, "to %39s", to), 1);
+		o.to_us = time_of(to);
+	}
+	if (say != NULL) {
+		long long ms = 0;
+		assert_int_equal(sscanf(say, "say %7s %lld", title, &ms), 2);
+		other.length_ms = ms;
+	}
+	assert_int_equal(plan_source_override(source, &o, say != NULL ? &other : NULL),
+			 0);
+}
+
 static void read_line(const struct line *line, size_t place, struct plan_input *in) {
 	struct plan_source *source = plan_input_add(in);
 	char title[8];
 	assert_non_null(source);
 	snprintf(title, sizeof(title), "%c", (char)('A' + place));
 	source->schedule = (int64_t)place + 1;
-	source->title = strdup(title);
+	source->said.title = strdup(title);
 	source->rule = strdup(line->rule);
-	source->length_ms = line->length_ms;
+	source->said.length_ms = line->length_ms;
 	assert_int_equal(run_class_parse(line->class, &source->class), 0);
 	source->zones = calloc(ZONES, sizeof(*source->zones));
 	for (const char *z = line->zones; *z != '\0'; z++) {
@@ -85,7 +114,10 @@ static void read_line(const struct line *line, size_t place, struct plan_input *
 	const char *found = strstr(more, "within ");
 	source->play_within_s = found != NULL ? atoi(found + 7) : 0;
 	found = strstr(more, "expires ");
-	source->expires_us = found != NULL ? time_of(found + 8) : TIME_NONE;
+	if (line->once != NULL) {
+		read_once(line->once, source);
+	}
+	source->said.expires_us = found != NULL ? time_of(found + 8) : TIME_NONE;
 }
 
 static void read_case(const struct plan_case *c, struct tz **tz, struct plan_input *ret) {
@@ -121,7 +153,7 @@ static void tell(const struct plan *p, struct str *ret) {
 			continue;
 		}
 		plan_words(p, spot, PLAN_EN, words);
-		str_printf(ret, "%s%u ", plan_source_of(p, spot->run)->title, spot->zone);
+		str_printf(ret, "%s%u ", plan_said_of(p, spot->run)->title, spot->zone);
 		if (spot->start_us != TIME_NONE) {
 			add_time(ret, p->input->tz, spot->start_us);
 			str_append(ret, "-");
@@ -196,6 +228,28 @@ static const struct plan_case cases[] = {
 	 .want = "A0 11:25:00-11:59:56.900 played\nA1 11:25:00-11:59:56.900 played\n"
 		 "B0 cancelled: quiet hours 12:00 to 12:30 in zone 'z0'\n"
 		 "C1 12:00:01.900-12:00:06.900 played: 30 min later, behind 'A'\n"},
+	{.name = "just this once",
+	 .now = MARCH("06:00:00"),
+	 .until = MARCH("12:00:00"),
+	 .zones = {"quiet 10:00-10:30"},
+	 .lines = {{"0 7,10 * * *", "notice", 60000, "01", NULL,
+		    MARCH("10:00:00") " skip"},
+		   {"0 8 * * *", "notice", 1000, "1", NULL,
+		    MARCH("08:00:00") " to " MARCH("07:00:30")},
+		   {"0 9 * * *", "notice", 1000, "0", NULL,
+		    MARCH("09:00:00") " say X 5000"},
+		   {"30 7 * * *", "notice", 1000, "0", NULL,
+		    MARCH("07:30:00") " say Y 2000 to " MARCH("10:10:00")},
+		   {"30 9 * * *", "notice", 1000, "0", NULL, MARCH("09:31:00") " skip"}},
+	 .want = "A0 07:00:00-07:01:00 played\nA1 07:00:00-07:01:00 played\n"
+		 "B1 07:01:00-07:01:01 played: moved from 2026-03-02 08:00 by clerk; "
+		 "30 s later, behind 'A'\n"
+		 "X0 09:00:00-09:00:05 played: in place of 'C', by clerk\n"
+		 "E0 09:30:00-09:30:01 played\n"
+		 "A0 skipped: skipped just this once by clerk\n"
+		 "A1 skipped: skipped just this once by clerk\n"
+		 "Y0 skipped: moved from 2026-03-02 07:30, in place of 'D', by clerk; "
+		 "quiet hours 10:00 to 10:30 in zone 'z0'\n"},
 	{.name = "expired",
 	 .now = MARCH("06:00:00"),
 	 .until = MARCH("09:00:00"),
