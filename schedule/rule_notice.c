@@ -61,7 +61,7 @@ static void narrow(const struct condition *c, int64_t *from, int64_t *to) {
 	if (c->negated) {
 		return;
 	}
-	if (c->id == CONDITION_FROM) {
+	if (c->id == CONDITION_FROM || c->id == CONDITION_EVERY) {
 		first = c->day;
 	} else if (c->id == CONDITION_UNTIL) {
 		last = c->day;

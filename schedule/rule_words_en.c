@@ -115,6 +115,11 @@ static void say_yearly(struct words *w, const struct date_span *span) {
 	int from_month = (int)(span->from / 100);
 	int to_month = (int)(span->to / 100);
 	say(w, "%d", (int)(span->from % 100));
+	if (span->to < span->from && from_month == to_month) {
+		say(w, " %s of every year to %d %s of the next", months[from_month],
+		    (int)(span->to % 100), months[to_month]);
+		return;
+	}
 	if (span->from != span->to && from_month == to_month) {
 		say(w, " to %d", (int)(span->to % 100));
 	}
@@ -179,7 +184,9 @@ static void say_noun(struct words *w, const struct condition *c) {
 	case CONDITION_DATE:
 		say_dates(w, c);
 		break;
-	default: /* from, until, lunar-leap: never here */
+	case CONDITION_LUNAR_LEAP: /* never here */
+	case CONDITION_FROM:
+	case CONDITION_UNTIL:
 		break;
 	}
 	bool lunar = c->id == CONDITION_LUNAR || c->id == CONDITION_LUNAR_TAIL;
@@ -204,9 +211,18 @@ static void en_head(struct words *w, const struct condition *c) {
 	case CONDITION_EVERY:
 		say_noun(w, c);
 		break;
-	default:
+	case CONDITION_SWAPPED:
+	case CONDITION_TAIL:
+	case CONDITION_LUNAR_TAIL:
+	case CONDITION_BRANCH:
+	case CONDITION_TERM:
+	case CONDITION_DATE:
 		say(w, "on ");
 		say_noun(w, c);
+		break;
+	case CONDITION_LUNAR_LEAP: /* never here */
+	case CONDITION_FROM:
+	case CONDITION_UNTIL:
 		break;
 	}
 }

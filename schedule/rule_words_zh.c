@@ -103,7 +103,8 @@ static void say_dates(struct words *w, const struct condition *c) {
 			int from_y = y;
 			int from_m = m;
 			date_parts(span, span->to, &y, &m, &d);
-			say(w, "至 ");
+			say(w, span->yearly && span->to < span->from ? "至次年 " : "至 ");
+			from_m = span->yearly && span->to < span->from ? 0 : from_m;
 			say_date(w, y, m, d, from_y, from_m);
 		}
 	}
@@ -147,7 +148,9 @@ static void say_noun(struct words *w, const struct condition *c) {
 	case CONDITION_DATE:
 		say_dates(w, c);
 		break;
-	default: /* from, until, lunar-leap: never here */
+	case CONDITION_LUNAR_LEAP: /* never here */
+	case CONDITION_FROM:
+	case CONDITION_UNTIL:
 		break;
 	}
 	bool lunar = c->id == CONDITION_LUNAR || c->id == CONDITION_LUNAR_TAIL;
@@ -206,11 +209,11 @@ static void zh_days(struct words *w, const struct cron *c) {
 		say_month_days(w, c);
 	}
 	say(w, "%s",
-	    form == DAYS_ALL      ? "每天"
-	    : form == DAYS_WEEK   ? "每周"
-	    : form == DAYS_EITHER ? "以及每周"
-	    : form == DAYS_BOTH   ? "中的周"
-				  : "");
+	    form == DAYS_ALL    ? "每天"
+	    : form == DAYS_WEEK ? "每周"
+	    : form == DAYS_EITHER ? rule_all_months(c) ? "以及每周" : "以及当月每周"
+	    : form == DAYS_BOTH ? "中的周"
+				: "");
 	if (form != DAYS_ALL && form != DAYS_MONTH) {
 		say_weekdays(w, c);
 	}

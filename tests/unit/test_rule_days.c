@@ -261,6 +261,11 @@ static const struct notice_case {
 	 "there",
 	 "2027 年没有节假日数据，暂按周一至周五为工作日"},
 	{"workday; from 2030-06-30", "2026-01-01", "2029-01-07", NULL, NULL},
+	{"workday; every 3 days from 2030-06-30", "2026-01-01", "2029-01-07", NULL, NULL},
+	{"workday; not every 3 days from 2030-06-30", "2026-12-01", "2027-01-07",
+	 "no holiday file for 2027: Monday to Friday are taken for workdays "
+	 "there",
+	 "2027 年没有节假日数据，暂按周一至周五为工作日"},
 	{"not lunar 1", "2090-01-01", "2101-01-01",
 	 "lunar days and solar terms are known from 1901 to 2100; outside these "
 	 "years the rule is not due",

@@ -47,6 +47,8 @@ static const struct words_case {
 	{"0 9 * 7 fri", "每年 7 月的每周五 09:00", "every Friday in July at 09:00"},
 	{"0 9 13 * fri", "每月 13 日以及每周五 09:00",
 	 "on the 13th of every month and every Friday at 09:00"},
+	{"0 8 1 1 mon", "每年 1 月 1 日以及当月每周一 08:00",
+	 "on the 1st of January and every Monday in January at 08:00"},
 	{"0 9 */31,1-7 * fri", "每月 1 至 7 日中的周五 09:00",
 	 "every Friday that is the 1st to 7th of every month at 09:00"},
 	/* A field that names all is none; either of two of which one names all as well.
@@ -96,13 +98,16 @@ static const struct words_case {
 	{"0 7 * * *; not date 06-07..06-10", "每天 07:00，每年 6 月 7 日至 10 日除外",
 	 "every day at 07:00, not on 7 to 10 June of every year"},
 	{"0 7 * * *; date 2026-06-07..2026-06-10,2026-10-01,12-30..01-02",
-	 "2026 年 6 月 7 日至 10 日、2026 年 10 月 1 日、每年 12 月 30 日至 1 月 2 日 "
+	 "2026 年 6 月 7 日至 10 日、2026 年 10 月 1 日、每年 12 月 30 日至次年 1 月 2 "
+	 "日 "
 	 "07:00",
 	 "on 7 June 2026 to 10 June 2026, 1 October 2026 and 30 December to 2 January of "
 	 "every year at 07:00"},
 	{"0 7 * * *; date 2026-12-30..2027-01-02",
 	 "2026 年 12 月 30 日至 2027 年 1 月 2 日 07:00",
 	 "on 30 December 2026 to 2 January 2027 at 07:00"},
+	{"0 7 * * *; date 12-20..12-10", "每年 12 月 20 日至次年 12 月 10 日 07:00",
+	 "on 20 December of every year to 10 December of the next at 07:00"},
 	{"at 2026-12-01 08:00", "2026 年 12 月 1 日 08:00，一次",
 	 "once, on 1 December 2026 at 08:00"},
 	{"at 2026-12-01 08:00:30", "2026 年 12 月 1 日 08:00:30，一次",
