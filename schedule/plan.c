@@ -516,7 +516,8 @@ static void sim_done(struct sim *s) {
 /* What comes after the last day matters as long as something of before is not over. */
 static bool may_be_due(const struct sim *s, int64_t due_us) {
 	return due_us < s->plan->until_us ||
-	       (!s->plan->more && s->open > 0 && s->plan->n_runs < 2 * PLAN_RUNS_MAX);
+	       (!s->plan->more && s->open > 0 && s->plan->n_runs < 2 * PLAN_RUNS_MAX &&
+		s->plan->n_spots < 2 * PLAN_SPOTS_MAX);
 }
 
 static void judge_due(struct sim *s, int64_t now_us) {

@@ -224,17 +224,18 @@ static void finish(struct sim *s, struct plan_spot *spot, enum outcome outcome,
 	spot->end_us = now_us;
 	s->ended = true;
 	soft_over(spot, now_us);
-	if (!run->passes) {
+	if (!run->passes || !sounded) {
 		return;
 	}
-	if (sounded) {
-		run->pass_over = (int8_t)spot->pass;
-		run->pass_over_us = now_us;
-	}
-	for (uint32_t i = run->first; i < run->first + run->n; i++) {
+	bool again = run->pass_over_us == now_us;
+	run->pass_over = (int8_t)spot->pass;
+	run->pass_over_us = now_us;
+	/* Zones of a pass end together: once for all. Each look behind the pause asks all
+	 * who wait (sim_pump). */
+	for (uint32_t i = run->first; !again && i < run->first + run->n; i++) {
 		if (s->plan->spots[i].stage == SPOT_WAITING) {
-			sim_dirty(s, s->plan->spots[i].zone);
 			sim_event(s, now_us + PASS_PAUSE_US + 1, i, true);
+			return;
 		}
 	}
 }

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -430,6 +431,77 @@ static void too_much_ends_early_and_says_so(void **state) {
 	assert_int_equal(plan->days[0].runs, 1439);
 }
 
+/* A box of many zones, the odd ones said second; schedules of all of them. */
+static void fill_wide(struct plan_input *in, const struct tz *tz, size_t zones,
+		      const char *until) {
+	*in = (struct plan_input){.tz = tz,
+				  .now_us = time_of(MARCH("06:00:00")),
+				  .from_us = time_of(MARCH("06:00:00")),
+				  .until_us = time_of(until)};
+	in->zones = calloc(zones, sizeof(*in->zones));
+	in->n_zones = zones;
+	for (size_t i = 0; i < zones; i++) {
+		in->zones[i] = (struct zone){.id = (int64_t)i + 1,
+					     .name = strdup("z"),
+					     .output = 1,
+					     .pass = i % 2};
+	}
+}
+
+static void add_wide(struct plan_input *in, const char *rule, enum run_class class,
+		     int64_t length_ms, size_t zones) {
+	struct plan_source *source = plan_input_add(in);
+	assert_non_null(source);
+	source->schedule = (int64_t)in->n_sources;
+	source->said.title = strdup("A");
+	source->said.length_ms = length_ms;
+	source->class = class;
+	source->rule = strdup(rule);
+	source->zones = calloc(zones, sizeof(*source->zones));
+	for (; source->n_zones < zones; source->n_zones++) {
+		source->zones[source->n_zones] = (uint32_t)source->n_zones;
+	}
+}
+
+/* What waits beyond the last day is followed, but not for ever. */
+static void what_comes_after_has_an_end(void **state) {
+	(void)state;
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(plan_input_done) struct plan_input in = {0};
+	AUTO(plan_free) struct plan *plan = NULL;
+	struct error err = {0};
+	assert_int_equal(tz_load("Asia/Shanghai", &tz, NULL), 0);
+	fill_wide(&in, tz, 2000, MARCH("07:00:00"));
+	add_wide(&in, "59 6 * * *", CLASS_NOTICE, 86400000, 1);
+	add_wide(&in, "*/2 * * * *", CLASS_BACKGROUND, 1000, 2000);
+	assert_int_equal(plan_make(&in, &plan, &err), 0);
+	assert_false(plan->more);
+	assert_true(plan->n_spots > PLAN_SPOTS_MAX);
+	assert_true(plan->n_spots <= 2 * PLAN_SPOTS_MAX + 2000);
+}
+
+/* Hundreds of zones in two passes: that one has ended is looked at once for all. */
+static void many_zones_in_passes(void **state) {
+	(void)state;
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(plan_input_done) struct plan_input in = {0};
+	AUTO(plan_free) struct plan *plan = NULL;
+	struct error err = {0};
+	assert_int_equal(tz_load("Asia/Shanghai", &tz, NULL), 0);
+	fill_wide(&in, tz, 600, MARCH("09:00:00"));
+	add_wide(&in, "*/5 * * * *", CLASS_NOTICE, 60000, 600);
+	clock_t began = clock();
+	assert_int_equal(plan_make(&in, &plan, &err), 0);
+	assert_true(clock() - began < 2 * CLOCKS_PER_SEC);
+	assert_int_equal(plan->n_runs, 35);
+	for (size_t i = 0; i < plan->n_spots; i++) {
+		const struct plan_spot *spot = &plan->spots[i];
+		int64_t late_us = spot->start_us - plan->runs[spot->run].due_us;
+		assert_int_equal(spot->outcome, OUTCOME_PLAYED);
+		assert_true(spot->pass == 0 ? late_us == 0 : late_us > 62 * SECOND);
+	}
+}
+
 static void a_rule_that_cannot_be_read_is_told(void **state) {
 	(void)state;
 	static const struct plan_case c = {
@@ -493,6 +565,8 @@ int main(void) {
 		cmocka_unit_test(runs_that_are_there_already),
 		cmocka_unit_test(what_was_interrupted_waits),
 		cmocka_unit_test(too_much_ends_early_and_says_so),
+		cmocka_unit_test(what_comes_after_has_an_end),
+		cmocka_unit_test(many_zones_in_passes),
 		cmocka_unit_test(a_rule_that_cannot_be_read_is_told),
 		cmocka_unit_test(holidays_and_years_without),
 	};
