@@ -79,7 +79,8 @@ static void add_up(const struct plan *p, const struct span_of_days *days,
 		while (first + 1 < days->n && days->edges[first + 1] <= begin_us) {
 			first++;
 		}
-		ret[first].runs += begin_us >= days->edges[0];
+		ret[first].runs +=
+			begin_us >= days->edges[0] && begin_us < days->edges[days->n];
 		for (size_t d = first; d < days->n && days->edges[d] < to_us; d++) {
 			int64_t a = clip(from_us, days->edges[d], days->edges[d + 1]);
 			int64_t b = clip(to_us, days->edges[d], days->edges[d + 1]);

@@ -15,7 +15,7 @@ static void time_words(int64_t ms, enum plan_lang lang, char *ret, size_t size) 
 }
 
 static const char *title_of(const struct plan *p, int32_t run) {
-	return run < 0 ? "?" : plan_said_of(p, (uint32_t)run)->title;
+	return plan_said_of(p, (uint32_t)run)->title;
 }
 
 static void quiet_of(const struct plan *p, const struct plan_spot *spot,
@@ -49,6 +49,13 @@ static void why_words(const struct plan *p, const struct plan_spot *spot,
 	case PLAN_WHY_WAITED:
 		time_words((spot->end_us - p->runs[spot->run].due_us) / 1000, lang,
 			   waited, sizeof(waited));
+		if (spot->behind < 0) {
+			str_format(ret, size,
+				   zh ? "等了 %s，内容还没有准备好"
+				      : "waits %s for its words to be spoken",
+				   waited);
+			break;
+		}
 		str_format(ret, size,
 			   zh ? "等了 %s，“%s”还没播完" : "waits %s for the end of '%s'",
 			   waited, title_of(p, spot->behind));

@@ -132,9 +132,9 @@ static void put_clashes(struct out *o, const struct plan_spot *spot) {
 	put_literal(o, "\"clashes\":[");
 	if (waits || lost) {
 		put_clash(o, spot->behind,
-			  waits                             ? "waits"
-			  : spot->outcome == OUTCOME_MISSED ? "missed"
-							    : "skipped",
+			  spot->why == PLAN_WHY_TAKEN    ? "skipped"
+			  : spot->why == PLAN_WHY_WAITED ? "missed"
+							 : "waits",
 			  true);
 	}
 	if (spot->above >= 0 && spot->soft_ms > 0) {

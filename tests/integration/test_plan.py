@@ -55,15 +55,16 @@ def test_a_day_as_it_will_be(box):
         ("Noon", "30 12 * * *", {}),
         ("Quick", "6 7 * * *", {"conflict": "skip"}),
         ("Late", "57 11 * * *", {"class": "programme"}),
+        ("Behind", "58 11 * * *", {"zones": [box.east]}),
     ):
         body = silence(box, title, 600000) if title != "News" else news
-        api.post("/schedules", {"announcement": body, "rule": rule, **both, **more})
+        api.post("/schedules", {"announcement": body, "rule": rule, **both} | more)
     api.post("/schedules", {"announcement": news, "rule": "0 8 * * *", **both, "enabled": False})
     params = {"from": tomorrow().isoformat(), "days": 1}
     plan = api.get("/plan", params=params)
     assert plan["notices"] == [] and plan["next"] is None
     assert [i["title"] for i in plan["items"]] == [
-        "Music", "Market; \"Fair\", and\\more", "Quick", "Late", "Noon"]  # fmt: skip
+        "Music", "Market; \"Fair\", and\\more", "Quick", "Late", "Behind", "Noon"]  # fmt: skip
     music = spots(plan, "Music")[("West", "07:00")]
     assert music["outcome"] == "played" and music["plays_ms"] == 600000
     assert [c["solved"] for c in music["clashes"]] == ["softer"]
@@ -71,6 +72,9 @@ def test_a_day_as_it_will_be(box):
     quick = spots(plan, "Quick")[("东村", "07:06")]
     assert (quick["outcome"], quick["starts"], quick["plays_ms"]) == ("skipped", None, 0)
     assert quick["clashes"][0]["solved"] == "skipped" and "Market" in quick["reason"]["en"]
+    behind = spots(plan, "Behind")["东村", "11:58"]
+    assert behind["outcome"] == "skipped" and behind["reason"]["en"].startswith("quiet hours")
+    assert [(c["solved"], c["with"]["title"]) for c in behind["clashes"]] == [("waits", "Late")]
     noon = spots(plan, "Noon")
     assert noon["东村", "12:30"]["reason"] == {
         "en": "quiet hours 12:00 to 14:00 in zone '东村'", "zh": "分区“东村”在 12:00 至 14:00 静音"}  # fmt: skip

@@ -363,6 +363,24 @@ static void has_begun(struct plan_source *s, const char *due, bool sounds) {
 	s->begun[0].started_us = sounds ? s->due_us : TIME_NONE;
 }
 
+/* Due on the last day, and heard on the one after. */
+static void what_begins_behind_the_last_day(void **state) {
+	(void)state;
+	static const struct plan_case c = {
+		.name = "late",
+		.now = MARCH("20:00:00"),
+		.until = "2026-03-03T00:00:00+08:00",
+		.lines = {{"58 23 * * *", "notice", 600000, "0", NULL, NULL},
+			  {"59 23 * * *", "notice", 60000, "0", NULL, NULL}}};
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(plan_input_done) struct plan_input in = {0};
+	AUTO(plan_free) struct plan *plan = NULL;
+	make(&c, &tz, &in, &plan);
+	assert_int_equal(plan->n_days, 1);
+	assert_int_equal(plan->days[0].runs, 1);
+	assert_int_equal(plan->days[0].sounding_ms, 120000);
+}
+
 static void runs_that_are_there_already(void **state) {
 	(void)state;
 	static const struct plan_case c = {
@@ -464,6 +482,28 @@ static void add_wide(struct plan_input *in, const char *rule, enum run_class cla
 }
 
 /* What waits beyond the last day is followed, but not for ever. */
+/* Nobody has the zone of a run that was due long ago: it waits for itself. */
+static void words_that_are_not_spoken(void **state) {
+	(void)state;
+	static const struct plan_case c = {
+		.name = "unspoken",
+		.now = MARCH("07:35:00"),
+		.until = MARCH("09:00:00"),
+		.lines = {{"0 7 * * *", "notice", 60000, "0", NULL, NULL}}};
+	AUTO(tz_free) struct tz *tz = NULL;
+	AUTO(plan_input_done) struct plan_input in = {0};
+	AUTO(plan_free) struct plan *plan = NULL;
+	AUTO(str_done) struct str told = STR_INIT;
+	struct error err = {0};
+	read_case(&c, &tz, &in);
+	has_begun(&in.sources[0], MARCH("07:00:00"), false);
+	in.from_us = time_of(MARCH("07:00:00"));
+	assert_int_equal(plan_make(&in, &plan, &err), 0);
+	tell(plan, &told);
+	assert_string_equal(told.data,
+			    "A0 missed: waits 35 min for its words to be spoken\n");
+}
+
 static void what_comes_after_has_an_end(void **state) {
 	(void)state;
 	AUTO(tz_free) struct tz *tz = NULL;
@@ -562,6 +602,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(with_a_pencil),
 		cmocka_unit_test(minutes_of_a_day),
+		cmocka_unit_test(what_begins_behind_the_last_day),
+		cmocka_unit_test(words_that_are_not_spoken),
 		cmocka_unit_test(runs_that_are_there_already),
 		cmocka_unit_test(what_was_interrupted_waits),
 		cmocka_unit_test(too_much_ends_early_and_says_so),
