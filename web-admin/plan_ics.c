@@ -197,6 +197,44 @@ static void event(struct ics *c, const struct plan_run *run) {
 	line(c, "END:VEVENT");
 }
 
+static void add_notices(struct ics *c, const struct plan_notices *notices, bool *first) {
+	for (size_t i = 0; i < notices->in[PLAN_EN].n; i++) {
+		add(c, *first ? "" : "\\n");
+		add_escaped(c, notices->in[PLAN_ZH].items[i]);
+		add_escaped(c, " / ");
+		add_escaped(c, notices->in[PLAN_EN].items[i]);
+		*first = false;
+	}
+}
+
+static void add_end(struct ics *c, bool first) {
+	char at[WALL_SIZE];
+	char words[120];
+	wall_format(c->plan->input->tz, c->plan->until_us, at);
+	snprintf(words, sizeof(words),
+		 "只列到 %s，之后还有 / it ends at %s: there is more", at, at);
+	add(c, first ? "" : "\\n");
+	add_escaped(c, words);
+}
+
+/* What must be known besides. RFC 7986, 5.2; the other name is what older programs read.
+ */
+static void line_notices(struct ics *c, const char *name) {
+	const struct plan *p = c->plan;
+	bool first = true;
+	if (!p->more && p->notices.in[PLAN_EN].n + p->input->notices.in[PLAN_EN].n == 0) {
+		return;
+	}
+	add(c, name);
+	add(c, ":");
+	add_notices(c, &p->input->notices, &first);
+	add_notices(c, &p->notices, &first);
+	if (p->more) {
+		add_end(c, first);
+	}
+	end_line(c);
+}
+
 int plan_ics(const struct plan *plan, struct str *ret) {
 	struct ics c = {.text = ret, .plan = plan};
 	line(&c, "BEGIN:VCALENDAR");
@@ -204,6 +242,8 @@ int plan_ics(const struct plan *plan, struct str *ret) {
 	line(&c, "PRODID:-//dalaba//dalabad " DALABA_VERSION "//EN");
 	line(&c, "CALSCALE:GREGORIAN");
 	line(&c, "METHOD:PUBLISH");
+	line_notices(&c, "DESCRIPTION");
+	line_notices(&c, "X-WR-CALDESC");
 	for (size_t i = 0; i < plan->n_runs && !c.failed; i++) {
 		event(&c, &plan->runs[i]);
 	}

@@ -230,11 +230,33 @@ def test_a_year_without_holidays_is_told(box):
     far = {"from": "2090-01-01T00:00:00+08:00", "days": 3}
     notices = api.post("/plan", {"schedules": [draft]}, params=far)["notices"]
     assert len(notices) == 1 and "2090" in notices[0]["en"] and "2090" in notices[0]["zh"]
+    described = ("DESCRIPTION", "X-WR-CALDESC")
+    calendar = icalendar.Calendar.from_ical(api.get("/plan.ics", params=far))
+    assert not any(name in calendar for name in described)
+    api.post("/schedules", draft)
+    calendar = icalendar.Calendar.from_ical(api.get("/plan.ics", params=far))
+    for name in described:
+        assert str(calendar[name]) == f"{notices[0]['zh']} / {notices[0]['en']}"
+    api.delete(f"/schedules/{api.all('/schedules')[0]['id']}")
     assert api.post("/plan", {"schedules": [{**draft, "rule": "0 8 * * *"}]}, params=far)["notices"] == []
     year = {"year": 2090, "papers": [], "days": [{"name": "元旦", "date": "2090-01-02", "isOffDay": True}]}
     api.post("/calendars/town", year)
     plan = api.post("/plan", {"schedules": [draft]}, params=far)
     assert plan["notices"] == [] and [i["due"][:10] for i in plan["items"]] == ["2090-01-03"]
+
+
+def test_a_calendar_that_ends_early_says_so(box):
+    api = box.api
+    said = silence(box, "News", 1000)
+    api.post("/schedules", {"announcement": said, "rule": "* * * * *", "zones": [box.west]})
+    params = {"from": tomorrow().isoformat(), "days": 40}
+    events = api.get("/plan.ics", params=params).split(b"BEGIN:VEVENT")
+    few = events[0] + b"BEGIN:VEVENT" + events[-1]
+    calendar = icalendar.Calendar.from_ical(few)
+    (last,) = calendar.walk("VEVENT")
+    at = (last["DTSTART"].dt.astimezone(ZONE) + datetime.timedelta(minutes=1)).strftime("%Y-%m-%d %H:%M")
+    words = f"只列到 {at}，之后还有 / it ends at {at}: there is more"
+    assert str(calendar["DESCRIPTION"]) == str(calendar["X-WR-CALDESC"]) == words
 
 
 def test_what_is_done_just_this_once_is_shown(box):
