@@ -1,13 +1,14 @@
 /* plan.h - what the next days will sound like: every run of every schedule, saved or not,
  * in each zone, when it begins and how long it is heard, what is in its way and what
  * comes of it. Owner: whoever made it. Threads: any, one at a time. Pure: `now` is an
- * argument, nothing is read or written, never blocks (but takes its time: docs/
- * benchmarks.md).
+ * argument, nothing is read or written. Never blocks, but computes for up to seconds:
+ * figures in docs/benchmarks.md.
  *
  * It is the director (daemon/director.h) played through without sound: the same order of
- * dues, priority.h, passes, quiet hours, expiry, patience (timing.h). What nobody can
- * foresee is not in it: emergencies, live calls, stops, cards that fail; words count as
- * spoken in time, and a run that has just got its zone as one that gets it now. */
+ * dues, what is done just this once (occurrence.h), priority.h, passes, quiet hours,
+ * expiry, patience (timing.h). Emergencies, live calls, stops and cards that fail are not
+ * in it, for nobody can foresee them. Words count as spoken in time. What has just got
+ * its zone and does not sound yet counts as getting it now. */
 #pragma once
 
 #include "occurrence.h"

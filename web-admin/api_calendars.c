@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DAY_NAME_MAX 100
 #define PAPERS_MAX 20
 #define PAPER_MAX_CHARS 500
 
@@ -262,8 +261,8 @@ static int check_words(const json_t *body, struct error *err) {
 	json_array_foreach(json_object_get(body, "days"), i, day) {
 		AUTO(free) char *name = NULL;
 		struct error why = {0};
-		if (rc >= 0 &&
-		    field_text(day, "name", OPTIONAL, 0, DAY_NAME_MAX, &name, &why) < 0) {
+		if (rc >= 0 && field_text(day, "name", OPTIONAL, 0, HOLIDAYS_NAME_MAX,
+					  &name, &why) < 0) {
 			char field[ERROR_FIELD_SIZE];
 			str_format(field, sizeof(field), "days[%zu].name", i);
 			rc = error_set_field(err, EINVAL, field, "%s", why.text);
@@ -317,28 +316,30 @@ static int put_file(struct request *r, struct error *err) {
 }
 
 /* A name as it stands in an address. */
-static void encode(const char *name, struct str *ret) {
-	for (const char *p = name; *p != '\0'; p++) {
+static int address_of(const char *name, struct str *ret) {
+	int rc = str_append(ret, "");
+	for (const char *p = name; rc >= 0 && *p != '\0'; p++) {
 		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
 			     (*p >= '0' && *p <= '9') || strchr("-._~", *p) != NULL;
-		str_printf(ret, plain ? "%c" : "%%%02X", (unsigned char)*p);
+		rc = str_printf(ret, plain ? "%c" : "%%%02X", (unsigned char)*p);
 	}
+	return rc < 0 ? -ENOMEM : 0;
 }
 
 static void post_calendar(struct request *r) {
+	AUTO(str_done) struct str at = STR_INIT;
 	struct error err = {0};
 	struct calendar_view v;
-	int fresh = put_file(r, &err);
+	int fresh = address_of(request_name(r), &at);
+	fresh = fresh < 0 ? error_set(&err, ENOMEM, "no memory for the calendar")
+			  : put_file(r, &err);
 	if (fresh < 0 || view_load(r, request_name(r), &v, &err) < 0) {
 		reply_error(r, &err);
 		return;
 	}
-	AUTO(str_done) struct str at = STR_INIT;
-	encode(request_name(r), &at);
 	json_t *calendar = render_calendar(request_name(r), &v);
 	if (fresh > 0) {
-		reply_created(r, calendar, "/calendars/%s",
-			      at.data != NULL ? at.data : "");
+		reply_created(r, calendar, "/calendars/%s", at.data);
 	} else {
 		reply_json(r, 200, calendar);
 	}

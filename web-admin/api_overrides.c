@@ -107,11 +107,14 @@ static int check_due(const struct request *r, const struct view *v, int64_t due_
 	if (after_us != INT64_MAX) {
 		when(r, after_us, after);
 	}
-	bool both = before[0] != '\0' && after[0] != '\0';
-	bool none = before[0] == '\0' && after[0] == '\0';
-	return error_set_field(err, EINVAL, "due", "it is not due at %s; %s%s%s%s", at,
-			       none ? "it is not due any more" : "the nearest: ", before,
-			       both ? " and " : "", after);
+	if (before[0] == '\0' && after[0] == '\0') {
+		return error_set_field(err, EINVAL, "due",
+				       "it is not due at %s, nor at any time to come",
+				       at);
+	}
+	return error_set_field(
+		err, EINVAL, "due", "it is not due at %s, but at %s%s%s", at, before,
+		before[0] != '\0' && after[0] != '\0' ? " and " : "", after);
 }
 
 /* 409 where its run is there; nobody can change what is claimed. */
@@ -222,11 +225,10 @@ static int warn_of_quiet(const struct request *r, const struct view *v, int64_t 
 		}
 		if (quiet_at(zone.quiet, zone.n_quiet, civil.hour * 60 + civil.minute,
 			     &span)) {
+			char words[512];
+			quiet_words(&zone.quiet[span], zone.name, words, sizeof(words));
 			json_array_append_new(
-				warnings,
-				json_sprintf("it will be skipped in zone '%s', whose "
-					     "quiet hours these are",
-					     zone.name));
+				warnings, json_sprintf("it will be skipped: %s", words));
 		} else {
 			++*ret_loud;
 		}

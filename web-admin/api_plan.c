@@ -12,17 +12,25 @@
 #define DRAFTS_MAX 100
 #define ICS_TYPE "text/calendar; charset=utf-8"
 
-/* The end of the n-th day from a time on; its own is the first. */
-static int64_t end_of_days(const struct tz *tz, int64_t from_us, int64_t n) {
+/* n days later, at the same time by the wall; at the midnight before that. */
+static int64_t days_on(const struct tz *tz, int64_t us, int64_t n, bool midnight) {
 	struct civil c;
-	tz_to_civil(tz, from_us / 1000000, &c);
+	tz_to_civil(tz, us / 1000000, &c);
 	int64_t day = civil_to_days(c.year, c.month, c.day) + n;
-	c = (struct civil){0};
+	c = midnight ? (struct civil){0} : c;
 	civil_from_days(day, &c.year, &c.month, &c.day);
 	return tz_from_civil(tz, &c) * 1000000;
 }
 
+/* RFC 3339 has no words for later years. */
+static bool has_year(const struct tz *tz, int64_t us) {
+	struct civil c;
+	tz_to_civil(tz, us / 1000000, &c);
+	return c.year <= 9999;
+}
+
 static int read_days(const struct request *r, struct plan_ask *ask, struct error *err) {
+	const struct tz *tz = request_config(r)->tz;
 	int64_t now_us = request_now_us(r);
 	int64_t days = DAYS_DEFAULT;
 	ask->from_us = now_us;
@@ -38,14 +46,18 @@ static int read_days(const struct request *r, struct plan_ask *ask, struct error
 	}
 	ask->from_us = ask->from_us > now_us ? ask->from_us : now_us;
 	if (to == 0) {
-		ask->until_us = end_of_days(request_config(r)->tz, ask->from_us, days);
+		ask->until_us = days_on(tz, ask->from_us, days, true);
+	}
+	if (!has_year(tz, ask->until_us)) {
+		return error_set_field(err, EINVAL, to > 0 ? "to" : "from",
+				       "a plan ends in the year 9999 at the latest");
 	}
 	if (ask->until_us <= ask->from_us) {
 		return error_set_field(err, EINVAL, "to",
 				       "\"to\" must be later than \"from\", and than "
 				       "now: what was is in /runs");
 	}
-	if (ask->until_us - ask->from_us > (PLAN_DAYS_MAX + 1) * 86400000000LL) {
+	if (ask->until_us > days_on(tz, ask->from_us, PLAN_DAYS_MAX, false)) {
 		return error_set_field(err, EINVAL, "to", "a plan has at most %d days",
 				       PLAN_DAYS_MAX);
 	}

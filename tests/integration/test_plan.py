@@ -131,8 +131,21 @@ def test_what_is_wrong_is_named(box):
             ({"to": "2020-01-01T00:00:00Z"}, "to"), ({"days": 63}, "days"), ({"days": 0}, "days"),
             ({"zone": 12345}, "zone"), ({"from": "x"}, "from"),
             ({"days": 1, "to": "2099-01-01T00:00:00Z"}, "days"), ({"to": "2099-01-01T00:00:00Z"}, "to"),
+            ({"from": tomorrow().isoformat(), "to": (tomorrow() + 62 * DAY + DAY / 1440).isoformat()}, "to"),
+            ({"from": "9999-12-28T00:00:00+08:00"}, "from"),
+            ({"from": "9999-12-31T00:00:00Z", "to": "9999-12-31T20:00:00Z"}, "to"),
         ):  # fmt: skip
             assert api.refused("GET", path, 422, params=params)["field"] == field
+
+
+def test_as_far_as_can_be_asked(box):
+    for params in ({"from": tomorrow().isoformat(), "to": (tomorrow() + 62 * DAY).isoformat()},
+                   {"from": tomorrow(12).isoformat(), "to": (tomorrow(12) + 62 * DAY).isoformat()},
+                   {"from": tomorrow(12).isoformat(), "days": 62},
+                   {"from": "9999-12-24T00:00:00+08:00"}):  # fmt: skip
+        plan = box.api.get("/plan", params=params)
+        assert plan["from"] == params["from"] and plan["to"] == params.get("to", plan["to"])
+    assert plan["to"] == "9999-12-31T00:00:00+08:00"
 
 
 def test_the_calendar_is_read_by_others(box):
