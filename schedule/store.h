@@ -221,15 +221,18 @@ int store_alert_list(struct store *s, const struct alert_filter *filter,
 		     struct alert **ret, size_t *n, struct error *err);
 void alert_list_free(struct alert *items, size_t n);
 
-#define STORE_HOLIDAYS_MAX 500
+#define STORE_HOLIDAYS_MAX 100
 
 /* Holiday files, at most STORE_HOLIDAYS_MAX (-EBUSY). put: in place of the file of that
  * name and year, if there is one; sets id, and returns 1 where there was none, 0 where it
  * was replaced. list: those of a name, NULL for all, by year, and of a year the one put
- * last behind the others: in the order in which they are laid over each other. */
+ * last behind the others: in the order in which they are laid over each other. heads: all
+ * without their content, by name, then year. All are read whenever one changes. */
 int store_holidays_put(struct store *s, struct holiday_file *file, struct error *err);
 int store_holidays_list(struct store *s, const char *name, struct holiday_file **ret,
 			size_t *n, struct error *err);
+int store_holidays_heads(struct store *s, struct holiday_file **ret, size_t *n,
+			 struct error *err);
 /* year 0: of every year. -ENOENT. */
 int store_holidays_delete(struct store *s, const char *name, int year, struct error *err);
 void holidays_list_free(struct holiday_file *items, size_t n);

@@ -41,6 +41,38 @@ int store_holidays_list(struct store *s, const char *name, struct holiday_file *
 	return rc;
 }
 
+static int load_head(struct query *q, void *ret, struct error *err) {
+	struct holiday_file *file = ret;
+	file->id = query_int(q);
+	file->name = query_text(q);
+	file->year = (int)query_int(q);
+	file->n_days = (int)query_int(q);
+	file->changed_us = query_int(q);
+	file->author = query_text(q);
+	int rc = query_fault(q, err);
+	if (rc < 0) {
+		holiday_file_done(file);
+	}
+	return rc;
+}
+
+static const struct row_type heads = {sizeof(struct holiday_file), load_head, done, NULL};
+
+int store_holidays_heads(struct store *s, struct holiday_file **ret, size_t *n,
+			 struct error *err) {
+	AUTO(query_done)
+	struct query q = query_new(
+		s, "SELECT id, name, year, CASE WHEN json_valid(content)"
+		   " THEN json_array_length(content, '$.days') ELSE 0 END, changed_us,"
+		   " author FROM holiday_file ORDER BY name, year, id");
+	void *items = NULL;
+	int rc = query_all(&q, &heads, &items, n, err);
+	if (rc == 0) {
+		*ret = items;
+	}
+	return rc;
+}
+
 void holidays_list_free(struct holiday_file *items, size_t n) {
 	rows_free(&files, items, n);
 }

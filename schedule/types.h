@@ -324,7 +324,8 @@ struct holiday_file {
 	int64_t id;
 	char *name;
 	int year;
-	char *content; /* JSON of the public form */
+	char *content; /* JSON of the public form; NULL in a head */
+	int n_days;    /* of a head: how many its content lists */
 	int64_t changed_us;
 	char *author;
 };

@@ -16,8 +16,8 @@
 /* What is known under a name: the files of each year, by year, those given in place of
  * those shipped. */
 struct calendar_view {
-	json_t *files; /* {year, shipped, changed, author, papers, days} */
-	bool shipped;  /* some come with the program */
+	json_t *files; /* {year, shipped, changed, author, n}, and papers and days where
+			  they were read */
 };
 
 static json_t *member(const json_t *file, const char *name) {
@@ -25,16 +25,22 @@ static json_t *member(const json_t *file, const char *name) {
 	return json_is_array(value) ? json_incref(value) : json_array();
 }
 
+static json_t *head_of(json_int_t year, size_t n_days, const struct tz *tz,
+		       const struct holiday_file *given) {
+	return json_pack(
+		"{s:I, s:b, s:o, s:s?, s:i}", "year", year, "shipped", given == NULL,
+		"changed", render_time(tz, given != NULL ? given->changed_us : TIME_NONE),
+		"author", given != NULL ? given->author : NULL, "n", (int)n_days);
+}
+
 static void view_add(struct calendar_view *v, const json_t *file, const struct tz *tz,
 		     const struct holiday_file *given) {
-	json_array_append_new(
-		v->files,
-		json_pack("{s:I, s:b, s:o, s:s?, s:o, s:o}", "year",
-			  json_integer_value(json_object_get(file, "year")), "shipped",
-			  given == NULL, "changed",
-			  render_time(tz, given != NULL ? given->changed_us : TIME_NONE),
-			  "author", given != NULL ? given->author : NULL, "papers",
-			  member(file, "papers"), "days", member(file, "days")));
+	json_t *days = member(file, "days");
+	json_t *head = head_of(json_integer_value(json_object_get(file, "year")),
+			       json_array_size(days), tz, given);
+	json_object_set_new(head, "papers", member(file, "papers"));
+	json_object_set_new(head, "days", days);
+	json_array_append_new(v->files, head);
 }
 
 static const struct holiday_file *given_for(const struct holiday_file *files, size_t n,
@@ -54,7 +60,6 @@ static void view_shipped(struct calendar_view *v, const struct tz *tz,
 		json_t *year = json_object_get(file, "year");
 		if (given_for(given, n, json_integer_value(year)) == NULL) {
 			view_add(v, file, tz, NULL);
-			v->shipped = true;
 		}
 	}
 }
@@ -143,8 +148,8 @@ static json_t *days_of(const json_t *files) {
 	return sorted(days, compare_dates);
 }
 
-/* Takes what is in the view. `year` is that of the latest file. */
-static json_t *render_calendar(const char *name, struct calendar_view *v) {
+/* Takes what is in the view. `year` is that of the latest file. Without its days. */
+static json_t *render_head(const char *name, struct calendar_view *v) {
 	json_t *years = json_array();
 	json_t *files = json_array();
 	json_t *year = NULL;
@@ -154,17 +159,23 @@ static json_t *render_calendar(const char *name, struct calendar_view *v) {
 		year = json_object_get(file, "year");
 		json_array_append(years, year);
 		json_array_append_new(
-			files,
-			json_pack("{s:O, s:O, s:O, s:O, s:i}", "year", year, "shipped",
-				  json_object_get(file, "shipped"), "changed",
-				  json_object_get(file, "changed"), "author",
-				  json_object_get(file, "author"), "days",
-				  (int)json_array_size(json_object_get(file, "days"))));
+			files, json_pack("{s:O, s:O, s:O, s:O, s:O}", "year", year,
+					 "shipped", json_object_get(file, "shipped"),
+					 "changed", json_object_get(file, "changed"),
+					 "author", json_object_get(file, "author"),
+					 "days", json_object_get(file, "n")));
 	}
-	json_t *ret =
-		json_pack("{s:s, s:O?, s:o, s:o, s:o}", "name", name, "year", year,
-			  "years", years, "files", files, "days", days_of(v->files));
+	json_t *ret = json_pack("{s:s, s:O?, s:o, s:o}", "name", name, "year", year,
+				"years", years, "files", files);
 	json_decref(v->files);
+	return ret;
+}
+
+/* Takes what is in the view. */
+static json_t *render_calendar(const char *name, struct calendar_view *v) {
+	json_t *days = days_of(v->files);
+	json_t *ret = render_head(name, v);
+	json_object_set_new(ret, "days", days);
 	return ret;
 }
 
@@ -207,45 +218,49 @@ static void get_calendar(struct request *r) {
 	}
 }
 
-/* The names under which anything is known, the shipped one first. */
-static int names_of(struct request *r, struct texts *ret, struct error *err) {
-	struct holiday_file *files = NULL;
-	size_t n = 0;
-	int rc = store_holidays_list(request_config(r)->store, NULL, &files, &n, err);
-	if (rc < 0) {
-		return rc;
+/* One that was given, or comes with the program: of the n files of its name. */
+static json_t *listed(const struct request *r, const char *name,
+		      const struct holiday_file *given, size_t n) {
+	const struct tz *tz = request_config(r)->tz;
+	struct calendar_view v = {.files = json_array()};
+	if (strcmp(name, HOLIDAYS_SHIPPED_NAME) == 0) {
+		view_shipped(&v, tz, given, n);
 	}
-	rc = texts_add(ret, HOLIDAYS_SHIPPED_NAME);
-	for (size_t i = 0; rc >= 0 && i < n; i++) {
-		bool known = false;
-		for (size_t k = 0; k < ret->n; k++) {
-			known = known || strcmp(ret->items[k], files[i].name) == 0;
-		}
-		rc = known ? 0 : texts_add(ret, files[i].name);
+	for (size_t i = 0; i < n; i++) {
+		json_array_append_new(
+			v.files,
+			head_of(given[i].year, (size_t)given[i].n_days, tz, &given[i]));
 	}
-	holidays_list_free(files, n);
-	return rc < 0 ? error_set(err, ENOMEM, "no memory for the calendars") : 0;
+	v.files = sorted(v.files, compare_years);
+	return render_head(name, &v);
 }
 
+/* The shipped one first, then by name. */
 static void get_calendars(struct request *r) {
-	AUTO(texts_done) struct texts names = {0};
+	struct holiday_file *files = NULL;
 	struct error err = {0};
-	int rc = names_of(r, &names, &err);
-	json_t *items = json_array();
-	for (size_t i = 0; rc >= 0 && i < names.n; i++) {
-		struct calendar_view v;
-		rc = view_load(r, names.items[i], &v, &err);
-		if (rc >= 0) {
-			json_t *calendar = render_calendar(names.items[i], &v);
-			json_object_del(calendar, "days");
-			json_array_append_new(items, calendar);
-		}
-	}
-	if (rc < 0) {
-		json_decref(items);
+	size_t n = 0;
+	size_t end = 0;
+	bool shipped = false;
+	if (store_holidays_heads(request_config(r)->store, &files, &n, &err) < 0) {
 		reply_error(r, &err);
 		return;
 	}
+	json_t *items = json_array();
+	for (size_t i = 0; i < n; i = end) {
+		while (end < n && strcmp(files[end].name, files[i].name) == 0) {
+			end++;
+		}
+		bool is = strcmp(files[i].name, HOLIDAYS_SHIPPED_NAME) == 0;
+		json_t *calendar = listed(r, files[i].name, &files[i], end - i);
+		shipped |= is;
+		json_array_insert_new(items, is ? 0 : json_array_size(items), calendar);
+	}
+	if (!shipped) {
+		json_array_insert_new(items, 0,
+				      listed(r, HOLIDAYS_SHIPPED_NAME, NULL, 0));
+	}
+	holidays_list_free(files, n);
 	list_reply_cursor(r, items, NULL);
 }
 

@@ -47,6 +47,9 @@ def dues(box, schedule, count=40):
 def test_schedules_go_by_a_file_at_once_and_after_a_restart(box, folder):
     api = box.api
     wednesday, saturday = coming(2), coming(5)
+    # No holiday of these weeks, whichever they are.
+    for year in range(wednesday.year - 1, saturday.year + 2):
+        api.post("/calendars/holiday-cn", file_of(year))
     schedule = schedule_of(box, folder, "30 6 * * *; workday")
     assert str(wednesday) in dues(box, schedule) and str(saturday) not in dues(box, schedule)
     days = {str(wednesday): True, str(saturday): False}
@@ -122,6 +125,11 @@ def test_files_of_several_years(box):
     api.post("/calendars/holiday-cn", file_of(2026))
     own = api.get("/calendars/holiday-cn")
     assert [f["year"] for f in own["files"] if not f["shipped"]] == [2026]
+    listed = api.get("/calendars")["items"]
+    assert [c["name"] for c in listed] == ["holiday-cn", "cn", "x"]
+    for calendar in listed:
+        assert {**calendar, "days": api.get(f"/calendars/{calendar['name']}")["days"]} == api.get(
+            f"/calendars/{calendar['name']}")  # fmt: skip
     assert api.get("/calendars/holiday-cn", params={"year": 2026})["days"] == []
     api.delete("/calendars/holiday-cn")
     assert len(api.get("/calendars/holiday-cn", params={"year": 2026})["days"]) == 39

@@ -403,6 +403,11 @@ int store_read_all(struct store *s, struct error *err) {
 		return rc;
 	}
 	holidays_list_free(files, n);
+	rc = store_holidays_heads(s, &files, &n, err);
+	if (rc < 0) {
+		return rc;
+	}
+	holidays_list_free(files, n);
 	struct clip *clips = NULL;
 	rc = store_clip_list(s, TIME_NONE, NULL, 1000, &clips, &n, err);
 	if (rc < 0) {
