@@ -1,9 +1,11 @@
 """What the plan of a running box says, in JSON and as a calendar; and that it comes true."""
 
 import datetime
+import functools
 import json
 import os
 import pathlib
+import re
 import subprocess
 import time
 
@@ -31,9 +33,19 @@ def silence(box, title, ms, **more):
     return box.announcement([{"silence_ms": ms}], title, **more)
 
 
+class Today:
+    """One day for the whole of a test, whatever midnight passes meanwhile."""
+
+    began = None
+
+
+@pytest.fixture(autouse=True)
+def today_():
+    Today.began = datetime.datetime.now(ZONE)
+
+
 def tomorrow(hour=0, minute=0):
-    day = datetime.datetime.now(ZONE).replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return day + DAY
+    return Today.began.replace(hour=hour, minute=minute, second=0, microsecond=0) + DAY
 
 
 def when(text):
@@ -184,7 +196,7 @@ def test_the_calendar_is_read_by_others(box):
 def test_it_comes_true(box):
     """Three that crowd the same seconds, and one that is pushed for later."""
     api = box.api
-    at = datetime.datetime.now(ZONE).replace(microsecond=0) + datetime.timedelta(seconds=8)
+    at = datetime.datetime.now(ZONE).replace(microsecond=0) + datetime.timedelta(seconds=15)
     zones = [box.east, box.west] if not 11 <= at.hour < 14 else [box.west]
     for title, seconds, more in (("one", 0, {}), ("two", 1, {}), ("three", 1, {"conflict": "skip"})):
         rule = (at + datetime.timedelta(seconds=seconds)).strftime("at %Y-%m-%d %H:%M:%S")
@@ -331,19 +343,87 @@ def test_what_is_moved_comes_true(box):
     comes_true(api, plan)
 
 
+def plan_of(box, *words, lang="C.UTF-8", status=0):
+    """What dalabactl says of it."""
+    done = subprocess.run([DALABACTL, "plan", "--socket", box.socket, *words], env={**os.environ, "LC_ALL": lang},
+                          capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert done.returncode == status, done
+    return done.stdout if status == 0 else done.stderr
+
+
+# October as a clerk would have written it on the wall: the national holidays, Saturday the 10th worked
+# in place of one of them, the market on days that end in 5 and 0, no news in the week of examinations.
+WALL = """
+ 1 四 08:00 音乐
+ 2 五 08:00 音乐
+ 3 六 08:00 音乐
+ 4 日 08:00 音乐
+ 5 一 06:00 赶集 08:00 音乐
+ 6 二 08:00 音乐
+ 7 三 08:00 音乐
+ 8 四 06:30 新闻
+ 9 五 06:30 新闻
+10 六 06:00 赶集 06:30 新闻
+11 日 08:00 音乐
+12 一 06:30 新闻
+13 二 06:30 新闻
+14 三 06:30 新闻
+15 四 06:00 赶集 06:30 新闻
+16 五 06:30 新闻
+17 六 08:00 音乐
+18 日 08:00 音乐
+19 一 07:00 考试
+20 二 06:00 赶集 07:00 考试
+21 三 07:00 考试
+22 四 07:00 考试
+23 五 07:00 考试
+24 六 08:00 音乐
+25 日 06:00 赶集 08:00 音乐
+26 一 06:30 新闻
+27 二 06:30 新闻
+28 三 06:30 新闻
+29 四 06:30 新闻
+30 五 06:00 赶集 06:30 新闻
+31 六 08:00 音乐
+"""
+
+
+def test_a_month_as_on_the_clerks_wall(box):
+    """The State Council's file of 2026 as it would be in 2037, which has the same weekdays."""
+    api = box.api
+    published = json.loads((ROOT / "schedule/holidays/2026.json").read_text().replace("2026-", "2037-"))
+    api.post("/calendars/holiday-cn", {**published, "year": 2037})
+    for title, ms, rule, of in (
+        ("新闻", 600000, "30 6 * * *; workday; not date 2037-10-19..2037-10-23", "programme"),
+        ("赶集", 45000, "0 6 * * *; tail 5,10", "notice"),
+        ("音乐", 600000, "0 8 * * *; offday", "background"),
+        ("考试", 20000, "0 7 * * *; date 2037-10-19..2037-10-23", "notice"),
+    ):
+        api.post("/schedules", {"announcement": silence(box, title, ms), "rule": rule, "class": of,
+                                "zones": [box.west]})  # fmt: skip
+    text = plan_of(box, "--from", "2037-10-01T00:00:00+08:00", "--days", "31", lang="zh_CN.UTF-8")
+    wall = "\n"
+    for day in text.strip().split("\n\n"):
+        head, _, *rows, _ = day.splitlines()
+        date, weekday = re.fullmatch(r"2037-10-(\d\d) 星期(.)", head).groups()
+        wall += f"{int(date):2} {weekday} " + " ".join(" ".join(row.split()[:2]) for row in rows) + "\n"
+    assert wall == WALL
+    assert plan_of(box, "--from", "2037-10-10T00:00:00+08:00", "--days", "1", lang="zh_CN.UTF-8").splitlines() == [
+        "2037-10-10 星期六",
+        "时间   内容  时长       分区  说明",
+        "06:00  赶集  45 秒      West  ",
+        "06:30  新闻  10.0 分钟  West  ",
+        "播出分钟数：West 10.8",
+        "",
+    ]
+
+
 def test_as_a_clerk_reads_it(box):
     api = box.api
     said = {title: silence(box, title, ms) for title, ms in (("News", 600000), ("开会", 45000), ("Noon", 90000))}
     for title, rule in (("News", "0 7 * * *"), ("开会", "5 7 * * *"), ("Noon", "30 12 * * *")):
         api.post("/schedules", {"announcement": said[title], "rule": rule, "zones": [box.east, box.west]})
-
-    def dalabactl(*words, lang="C.UTF-8", status=0):
-        env = {**os.environ, "LC_ALL": lang}
-        done = subprocess.run([DALABACTL, "plan", "--socket", box.socket, *words], env=env,
-                              capture_output=True, text=True, timeout=60)  # fmt: skip
-        assert done.returncode == status, done
-        return done.stdout if status == 0 else done.stderr
-
+    dalabactl = functools.partial(plan_of, box)
     date = tomorrow().date().isoformat()
     words = ("--from", tomorrow().isoformat(), "--days", "1")
     assert dalabactl(*words).splitlines() == [
