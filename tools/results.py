@@ -10,7 +10,7 @@ import sys
 import xml.etree.ElementTree
 
 CMOCKA = re.compile(r"^\[\s*(PASSED|FAILED|SKIPPED)\s*\] (\d+) test\(s\)", re.M)
-CMOCKA_FAILED = re.compile(r"^\[\s*FAILED\s*\] (?!\d+ test)(\S+)$", re.M)
+CMOCKA_FAILED = re.compile(r"^\[\s*FAILED\s*\] (?!\d+ test)(.+)$", re.M)
 
 
 def count_program(test):

@@ -99,6 +99,7 @@ PROGRAMS = [
     ("OK", cmocka(3) + cmocka(4), (7, 0, 0)),
     ("OK", cmocka(2, skipped=1), (2, 0, 1)),
     ("FAIL", cmocka(2, failed=("test_a", "test_b")), (2, 2, 0)),
+    ("FAIL", cmocka(1) + cmocka(0, failed=("dry at once",)) + cmocka(1), (2, 1, 0)),
     ("FAIL", cmocka(5), (5, 1, 0)),
     ("TIMEOUT", "", (0, 1, 0)),
     ("ERROR", "", (0, 1, 0)),

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -323,4 +324,72 @@ float *rig_chime_frames(int repeat, size_t *n) {
 	}
 	*n = length * (size_t)repeat;
 	return frames;
+}
+
+/* ---- main ---- */
+
+static int run_one(const struct CMUnitTest *tests, size_t n, const char *name) {
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(tests[i].name, name) == 0) {
+			const struct CMUnitTest one[] = {tests[i]};
+			return cmocka_run_group_tests(one, NULL, NULL);
+		}
+	}
+	fprintf(stderr, "there is no test '%s'\n", name);
+	return 2;
+}
+
+/* This program with a test's name; what it says goes to a file, which is returned. */
+static FILE *start_one(const char *name, pid_t *pid) {
+	FILE *said = tmpfile();
+	if (said == NULL) {
+		return NULL;
+	}
+	*pid = fork();
+	if (*pid == 0) {
+		(void)dup2(fileno(said), STDOUT_FILENO);
+		(void)dup2(fileno(said), STDERR_FILENO);
+		execl("/proc/self/exe", name, name, (char *)NULL);
+		_exit(2);
+	}
+	return said;
+}
+
+/* Waits for it and says what it said. Returns whether it passed. */
+static bool end_one(const char *name, pid_t pid, FILE *said) {
+	char line[512];
+	int status = 0;
+	bool passed = waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+		      WEXITSTATUS(status) == 0;
+	rewind(said);
+	while (fgets(line, sizeof(line), said) != NULL) {
+		(void)fputs(line, stdout);
+	}
+	(void)fclose(said);
+	printf("%s: %s, status %#x\n", name, passed ? "passed" : "failed", status);
+	return passed;
+}
+
+int rig_main(const struct CMUnitTest *tests, size_t n, int argc, char **argv) {
+	FILE *said[RIG_TESTS];
+	pid_t pids[RIG_TESTS];
+	size_t started = 0;
+	int ret = 0;
+	if (argc > 1) {
+		return run_one(tests, n, argv[1]);
+	}
+	for (; started < n && started < RIG_TESTS; started++) {
+		said[started] = start_one(tests[started].name, &pids[started]);
+		if (said[started] == NULL || pids[started] < 0) {
+			break;
+		}
+	}
+	for (size_t i = 0; i < started; i++) {
+		ret |= !end_one(tests[i].name, pids[i], said[i]);
+	}
+	if (started < n) {
+		fprintf(stderr, "only %zu of %zu tests could be started\n", started, n);
+		ret = 1;
+	}
+	return ret;
 }

@@ -12,6 +12,9 @@
 #define RIG_OUTPUTS 20
 #define RIG_EVENTS 4096
 #define RIG_PATH 200
+#define RIG_TESTS 16 /* of one program */
+
+struct CMUnitTest;
 
 struct rig_card {
 	int channels;
@@ -44,6 +47,11 @@ void rig_zone(struct rig *rig, int64_t zone, int64_t output, int channel, double
 struct job *rig_chime(int64_t id, const int64_t *zones, size_t n, int repeat);
 struct job *rig_clip(int64_t id, const int64_t *zones, size_t n, const char *path);
 void rig_submit(struct rig *rig, struct job *job);
+
+/* All of main(), whose arguments it gets: runs the tests side by side, each a process of
+ * its own, for most of what they do is to wait; with an argument, the one of that name.
+ * Returns the exit status. */
+int rig_main(const struct CMUnitTest *tests, size_t n, int argc, char **argv);
 
 void rig_touch(const struct rig *rig, const char *name);
 void rig_remove(const struct rig *rig, const char *name);

@@ -177,11 +177,11 @@ static void jumps_after_a_stall(void **state) {
 	rig_stop(&rig);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_stay_together),
 		cmocka_unit_test(a_late_report_is_no_drift),
 		cmocka_unit_test(jumps_after_a_stall),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return rig_main(tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -157,6 +157,24 @@ static void start(struct rig *rig) {
 	assert_non_null(rig_wait_output(rig, ENGINE_OUTPUT_OK, 1, 5));
 }
 
+static size_t count_ok(const struct rig *rig) {
+	return rig_count(rig, ENGINE_OUTPUT_OK, 0, 0);
+}
+
+/* Within so many seconds it is whole, plays, and the engine ends. */
+static void check_mended(struct rig *rig, int seconds) {
+	int64_t zone = 1;
+	for (int i = 0; i < 10 * seconds && count_ok(rig) < 2; i++) {
+		rig_run(rig, 0.1);
+	}
+	assert_int_equal(count_ok(rig), 2);
+	rig_submit(rig, rig_chime(2, &zone, 1, 1));
+	const struct engine_event *e = rig_wait(rig, ENGINE_JOB_ENDED, 2, 1, 15);
+	assert_non_null(e);
+	assert_int_equal(e->end, ENGINE_END_PLAYED);
+	engine_free(rig->engine);
+}
+
 struct dry_case {
 	const char *name;
 	int runs_ms;
@@ -165,22 +183,18 @@ struct dry_case {
 	int calls_max;
 };
 
-static const struct dry_case cases[] = {
+static struct dry_case dry_cases[] = {
 	{"dry at once", 0, false, 100, 1000},
 	{"dry after 30 ms", 30, false, 60, 1000},
 	{"dry before its start", ENDLESS_MS, true, 0, 1000},
 };
 
-static size_t count_ok(const struct rig *rig) {
-	return rig_count(rig, ENGINE_OUTPUT_OK, 0, 0);
-}
-
 /* It is tried with pauses, then it is a fault, which stays until the card runs: the job
  * ends with it, and none that comes sounds. */
-static void check_dry(const struct dry_case *c) {
+static void rests_between_starts(void **state) {
+	const struct dry_case *c = *state;
 	struct rig rig;
 	int64_t zone = 1;
-	print_message("%s\n", c->name);
 	atomic_store(&runs_ms, c->runs_ms);
 	atomic_store(&refuses, c->refuses);
 	start(&rig);
@@ -207,22 +221,7 @@ static void check_dry(const struct dry_case *c) {
 	/* Mended. */
 	atomic_store(&runs_ms, ENDLESS_MS);
 	atomic_store(&refuses, false);
-	for (int i = 0; i < 80 && count_ok(&rig) < 2; i++) {
-		rig_run(&rig, 0.1);
-	}
-	assert_int_equal(count_ok(&rig), 2);
-	rig_submit(&rig, rig_chime(2, &zone, 1, 1));
-	e = rig_wait(&rig, ENGINE_JOB_ENDED, 2, 1, 15);
-	assert_non_null(e);
-	assert_int_equal(e->end, ENGINE_END_PLAYED);
-	engine_free(rig.engine);
-}
-
-static void rests_between_starts(void **state) {
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		check_dry(&cases[i]);
-	}
+	check_mended(&rig, 8);
 }
 
 struct broken_case {
@@ -232,7 +231,7 @@ struct broken_case {
 	const char *words;
 };
 
-static const struct broken_case broken_cases[] = {
+static struct broken_case broken_cases[] = {
 	{"not to be written to", true, ENDLESS_MS, "Input/output error"},
 	{"not to be started", false, 0, "No such device"},
 	{"gone 50 ms after each start", false, 50, "No such device"},
@@ -241,10 +240,10 @@ static const struct broken_case broken_cases[] = {
 
 /* One that opens and then fails is tried as rarely as one that does not open, and has one
  * fault until it is mended. */
-static void check_broken(const struct broken_case *c) {
+static void has_one_fault_while_it_fails(void **state) {
+	const struct broken_case *c = *state;
 	struct rig rig;
 	int64_t zone = 1;
-	print_message("%s\n", c->name);
 	atomic_store(&runs_ms, ENDLESS_MS);
 	atomic_store(&refuses, false);
 	start(&rig);
@@ -266,22 +265,7 @@ static void check_broken(const struct broken_case *c) {
 	assert_int_equal(count_ok(&rig), 1);
 	atomic_store(&unwritable, false);
 	atomic_store(&breaks_ms, ENDLESS_MS);
-	for (int i = 0; i < 150 && count_ok(&rig) < 2; i++) {
-		rig_run(&rig, 0.1);
-	}
-	assert_int_equal(count_ok(&rig), 2);
-	rig_submit(&rig, rig_chime(2, &zone, 1, 1));
-	e = rig_wait(&rig, ENGINE_JOB_ENDED, 2, 1, 15);
-	assert_non_null(e);
-	assert_int_equal(e->end, ENGINE_END_PLAYED);
-	engine_free(rig.engine);
-}
-
-static void has_one_fault_while_it_fails(void **state) {
-	(void)state;
-	for (size_t i = 0; i < sizeof(broken_cases) / sizeof(broken_cases[0]); i++) {
-		check_broken(&broken_cases[i]);
-	}
+	check_mended(&rig, 15);
 }
 
 /* Dry now and then is a busy box: it goes on, and that is no fault. */
@@ -301,11 +285,23 @@ static void goes_on_where_it_ran_a_while(void **state) {
 	engine_free(rig.engine);
 }
 
-int main(void) {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rests_between_starts),
+#define COUNT(cases) (sizeof(cases) / sizeof((cases)[0]))
+
+int main(int argc, char **argv) {
+	struct CMUnitTest tests[1 + COUNT(dry_cases) + COUNT(broken_cases)] = {
 		cmocka_unit_test(goes_on_where_it_ran_a_while),
-		cmocka_unit_test(has_one_fault_while_it_fails),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	size_t n = 1;
+	for (size_t i = 0; i < COUNT(dry_cases); i++) {
+		tests[n++] = (struct CMUnitTest){.name = dry_cases[i].name,
+						 .test_func = rests_between_starts,
+						 .initial_state = &dry_cases[i]};
+	}
+	for (size_t i = 0; i < COUNT(broken_cases); i++) {
+		tests[n++] =
+			(struct CMUnitTest){.name = broken_cases[i].name,
+					    .test_func = has_one_fault_while_it_fails,
+					    .initial_state = &broken_cases[i]};
+	}
+	return rig_main(tests, n, argc, argv);
 }

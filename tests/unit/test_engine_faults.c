@@ -371,7 +371,7 @@ static void can_be_freed_while_playing(void **state) {
 	}
 }
 
-int main(void) {
+int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fails_alone),
 		cmocka_unit_test(fails_when_it_is_due),
@@ -382,5 +382,5 @@ int main(void) {
 		cmocka_unit_test(goes_on_where_it_was_suspended),
 		cmocka_unit_test(can_be_freed_while_playing),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return rig_main(tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -342,12 +342,12 @@ static void urgent_ones_have_a_gain_of_their_own(void **state) {
 	rig_stop(&rig);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ducks_and_comes_back),
 		cmocka_unit_test(is_soft_in_one_zone_alone),
 		cmocka_unit_test(begins_within_itself),
 		cmocka_unit_test(urgent_ones_have_a_gain_of_their_own),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return rig_main(tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -432,7 +432,7 @@ static void does_not_wait_for_a_fallback(void **state) {
 	jitter_unref(mute.jitter);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_heard_at_once),
 		cmocka_unit_test(two_cards_stay_together),
@@ -441,5 +441,5 @@ int main(void) {
 		cmocka_unit_test(does_not_wait_for_a_disk),
 		cmocka_unit_test(does_not_wait_for_a_fallback),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return rig_main(tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -267,7 +267,7 @@ static void keeps_room_for_what_is_urgent(void **state) {
 	rig_stop(&rig);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leaves_the_zone_beside_alone),
 		cmocka_unit_test(is_heard_at_once),
@@ -276,5 +276,5 @@ int main(void) {
 		cmocka_unit_test(fades_where_it_is_cut),
 		cmocka_unit_test(keeps_room_for_what_is_urgent),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return rig_main(tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -220,10 +220,10 @@ static void goes_on_on_another_card(void **state) {
 	rig_stop(&rig);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_what_was_played),
 		cmocka_unit_test(goes_on_on_another_card),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return rig_main(tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }
