@@ -31,74 +31,97 @@ tier_failed() {
 	say "$1: FAILED: $2"
 }
 
-# meson_tier TIER DIR OPTION...: runs meson tests. Its exit status is not asked: the report
-# says it, and a missing report is a failure.
+# meson_tier TIER DIR PROCESSES OPTION...: runs meson tests. Its exit status is not asked: the
+# report says it, and a missing report is a failure.
 meson_tier() {
-	local tier=$1 dir=$2
-	shift 2
+	local tier=$1 dir=$2 processes=$3
+	shift 3
 	rm -f "$dir/meson-logs/testlog.json"
-	fixed_addresses meson test -C "$dir" --num-processes "$jobs" --print-errorlogs "$@" \
+	fixed_addresses meson test -C "$dir" --num-processes "$processes" --print-errorlogs "$@" \
 		</dev/null || true
 	count "$tier" meson "$dir/meson-logs/testlog.json"
 }
 
+# report_of TIER: where its junit report lies.
+report_of() {
+	printf '%s/%s.xml\n' "$results" "${1// /-}"
+}
+
+# pytest_run TIER BUILD [OPTION...] FOLDER...: runs them, to be counted later.
+pytest_run() {
+	local tier=$1 build=$2
+	shift 2
+	rm -f "$(report_of "$tier")"
+	fixed_addresses env DALABA_BUILD="$PWD/$build" /usr/bin/python3 -m pytest -v \
+		-p no:cacheprovider --tb=short --color=no --junit-xml="$(report_of "$tier")" "$@" \
+		</dev/null || true
+}
+
 # pytest_tier TIER BUILD [OPTION...] FOLDER...
 pytest_tier() {
-	local tier=$1 build=$2 report
-	report=$results/${1// /-}.xml
-	shift 2
-	mkdir -p "$results"
-	rm -f "$report"
-	fixed_addresses env DALABA_BUILD="$PWD/$build" /usr/bin/python3 -m pytest -v \
-		-p no:cacheprovider --tb=short --color=no --junit-xml="$report" "$@" \
-		</dev/null || true
-	count "$tier" junit "$report"
+	pytest_run "$@"
+	count "$1" junit "$(report_of "$1")"
+}
+
+# What needs nothing but processors is done behind tests that wait for sound, one after the
+# other, and only while these leave a processor free (SCHED_IDLE): ahead NAME COMMAND... starts
+# it, ahead_end NAME waits for it, says what it said and returns its status.
+declare -A ahead_pids=()
+
+ahead() {
+	local name=$1
+	shift
+	# A process group of its own, so that it ends with us.
+	set -m
+	(
+		set +em
+		chrt --idle --pid 0 "$BASHPID"
+		flock 9
+		"$@"
+	) >"$results/$name.log" 2>&1 9>"$results/ahead.lock" </dev/null &
+	set +m
+	ahead_pids[$name]=$!
+}
+
+ahead_end() {
+	local status=0
+	wait "${ahead_pids[$1]}" || status=$?
+	unset "ahead_pids[$1]"
+	cat "$results/$1.log"
+	return "$status"
+}
+
+ahead_stop() {
+	local pid
+	for pid in "${ahead_pids[@]}"; do
+		kill -- "-$pid" 2>/dev/null || true
+	done
 }
 
 tier_sanitized() {
 	say "1/6 build-asan: gcc with address and undefined-behaviour sanitizers (2 minutes)"
-	build_asan || {
+	local built=1
+	build_asan || built=
+	if [[ -n $built ]]; then
+		say "1/6 unit and simulation tests under both sanitizers (2 minutes)"
+		meson_tier "sanitized" build-asan "$jobs" --no-suite engine
+	else
 		tier_failed "build-asan" "it does not build"
-		return
-	}
-	say "1/6 unit, engine and simulation tests under both sanitizers (2 minutes)"
-	meson_tier "sanitized" build-asan
+	fi
+	ahead build-tsan build_threads
+	ahead build-clang build_clang
+	ahead simulation pytest_run "simulation" build-asan tests/simulation
+	[[ -n $built ]] || return 0
+	say "1/6 the engine's tests, which wait for sound (1 minute); behind them the next builds"
+	meson_tier "engine" build-asan "$((2 * jobs))" --suite engine
 }
 
 build_threads() {
-	if ! { build_tsan && compile build-tsan; }; then
-		tier_failed "build-tsan" "it does not build"
-		return 1
-	fi
-}
-
-tier_threads() {
-	say "2/6 build-tsan: what has threads, under the thread sanitizer (2 minutes)"
-	build_threads || return 0
-	meson_tier "thread sanitizer" build-tsan --suite threads
-	say "2/6 the whole daemon under it: alerts, calls, recordings, cards that fail (2 minutes)"
-	pytest_tier "threads" build-tsan -m threads tests/integration
-}
-
-tier_clang() {
-	say "3/6 build-clang: everything once more with clang, where a warning is an error (1 minute)"
-	if build_clang; then
-		passed=$((passed + 1))
-	else
-		tier_failed "build-clang" "clang does not build it without warnings"
-	fi
-}
-
-tier_tooling() {
-	say "4/6 floors, units and scripts (half a minute)"
-	pytest_tier "tooling" build-asan tests/tooling
-	say "4/6 dalabactl next and the almanac; rules against a walk over every minute of twenty years," \
-		"20,000 against brute force (2 minutes)"
-	pytest_tier "simulation" build-asan tests/simulation
+	build_tsan && compile build-tsan
 }
 
 tier_integration() {
-	say "5/6 integration: the sanitized daemon as a whole, on real ALSA (5 minutes)"
+	say "2/6 integration: the sanitized daemon as a whole, on real ALSA (7 minutes)"
 	if [[ ! -x build-asan/dalabad ]]; then
 		tier_failed "integration" "there is no sanitized daemon to test"
 		return
@@ -106,8 +129,37 @@ tier_integration() {
 	pytest_tier "integration" build-asan tests/integration
 }
 
+tier_ahead() {
+	say "3/6 build-clang: everything once more with clang, where a warning is an error"
+	if ahead_end build-clang; then
+		passed=$((passed + 1))
+	else
+		tier_failed "build-clang" "clang does not build it without warnings"
+	fi
+	say "3/6 dalabactl next and the almanac; rules against a walk over every minute of twenty years," \
+		"20,000 against brute force"
+	ahead_end simulation || true # its report is asked
+	count "simulation" junit "$(report_of simulation)"
+}
+
+tier_threads() {
+	say "4/6 build-tsan: what has threads, under the thread sanitizer (1 minute)"
+	if ! ahead_end build-tsan; then
+		tier_failed "build-tsan" "it does not build"
+		return
+	fi
+	meson_tier "thread sanitizer" build-tsan "$((2 * jobs))" --suite threads
+	say "4/6 the whole daemon under it: alerts, calls, recordings, cards that fail (2 minutes)"
+	pytest_tier "threads" build-tsan -m threads tests/integration
+}
+
+tier_tooling() {
+	say "5/6 floors, units and scripts (half a minute)"
+	pytest_tier "tooling" build-asan tests/tooling
+}
+
 tier_realcard() {
-	say "6/6 real drivers: ALSA's hw: cards on a kernel in an emulated machine (2 minutes)"
+	say "6/6 real drivers: ALSA's hw: cards on a kernel in an emulated machine (6 minutes)"
 	if [[ ! -x build-clang/dalabad ]]; then
 		tier_failed "real cards" "there is no daemon to test"
 		return
@@ -122,6 +174,8 @@ tiers() {
 	# A thread whose driver never returns is left behind on purpose (docs/audio.md): no leak.
 	export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:report_thread_leaks=0
 	local start=$SECONDS tier
+	mkdir -p "$results"
+	trap ahead_stop EXIT
 	for tier in "$@"; do
 		"tier_$tier"
 	done
@@ -136,13 +190,16 @@ tiers() {
 }
 
 tiers_run() {
-	tiers sanitized threads clang tooling integration realcard
+	tiers sanitized integration ahead threads tooling realcard
 }
 
 # tsan: everything that has threads, under their sanitizer.
 tier_tsan() {
-	build_threads || return 0
-	meson_tier "thread sanitizer" build-tsan --suite threads
+	build_threads || {
+		tier_failed "build-tsan" "it does not build"
+		return
+	}
+	meson_tier "thread sanitizer" build-tsan "$((2 * jobs))" --suite threads
 	pytest_tier "threads" build-tsan tests/integration
 }
 

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -134,6 +135,33 @@ def test_report_without_tests_is_no_success(tmp_path, kind, text):
         report.write_text(text, encoding="utf-8")
     done = run(RESULTS, kind, report)
     assert done.returncode == 1 and str(report) in done.stderr
+
+
+AHEAD = """
+source tools/common.sh; source tools/tiers.sh; results=$1
+trap ahead_stop EXIT
+one() { chrt --pid "$BASHPID" | head -1; sleep 0.5; date +%s.%N; }
+two() { date +%s.%N; false; echo "it goes on"; return 3; }
+ahead one one
+sleep 0.2
+ahead two two
+ahead_end one; echo "status $?"
+ahead_end two || echo "status $?"
+ahead three sleep 100
+echo "pid ${ahead_pids[three]}"
+"""
+
+
+def test_what_is_done_ahead_is_idle_and_one_after_the_other(tmp_path):
+    done = run("bash", "-euo", "pipefail", "-c", AHEAD, "bash", tmp_path, cwd=ROOT)
+    idle, end, status, begin, on, failed, pid = done.stdout.splitlines()
+    assert "SCHED_IDLE" in idle and status == "status 0" and float(end) < float(begin), done
+    assert (on, failed) == ("it goes on", "status 3"), done
+    # What is left ends with it, as a whole.
+    deadline = time.monotonic() + 10
+    while run("pgrep", "--pgroup", pid.split()[1]).stdout:
+        assert time.monotonic() < deadline, done
+        time.sleep(0.1)
 
 
 LONG = "int f(void) {\n" + "\tg();\n" * 57 + "%s}\n"
