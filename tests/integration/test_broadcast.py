@@ -20,13 +20,12 @@ DITHER_LSB = 1.5
 TARGET_LUFS = -16
 
 
-def check_played(run, zone, clip):
+def check_played(run, zone, clip, late_ms=20):
     row = outcome(run, zone)
     assert row["outcome"] == "played", row
     assert not row["reason"], row
     assert abs(row["played_ms"] - clip["duration_ms"]) <= 25, (row, clip)
-    # How soon it can be is the benchmark's to say; here the machine is busy.
-    assert -20 <= row["late_ms"] <= 200, row
+    assert -20 <= row["late_ms"] <= late_ms, row
     return row
 
 
@@ -334,7 +333,8 @@ def test_higher_class_pauses(village, resume):
     run = village.box.wait_run(a)
     row = outcome(run, village.left)
     assert row["reason"].startswith(by + words[resume]), row
-    check_played(run, village.right, low)
+    # How soon a push can be is the benchmark's to say; here the machine is busy.
+    check_played(run, village.right, low, late_ms=200)
     village.box.close()
 
     got = Capture(village.card.capture)

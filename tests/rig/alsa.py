@@ -36,6 +36,7 @@ class Card:
         self.unplug_file = folder / f"{name}.unplugged"
         self.hang_file = folder / f"{name}.hangs"
         self.stall_file = folder / f"{name}.stalls"
+        self.suspend_file = folder / f"{name}.sleeps"
 
     def unplug(self):
         self.unplug_file.touch()
@@ -54,6 +55,7 @@ class Card:
             "unplug_file": self.unplug_file,
             "hang_write_file": self.hang_file,
             "stall_file": self.stall_file,
+            "suspend_file": self.suspend_file,
             **self.options,
         }
         body = "".join(f"    {key} {show(value)}\n" for key, value in options.items())
