@@ -6,6 +6,7 @@ import datetime
 import pytest
 
 from rig import daemon, sound
+from rig.capture import Capture
 
 DAY = datetime.timedelta(days=1)
 MINUTE = datetime.timedelta(minutes=1)
@@ -16,9 +17,10 @@ def text(time):
 
 
 class House:
-    def __init__(self, box, folder):
-        self.box, self.api, self.folder = box, box.api, folder
-        output = box.output(f"wav:{folder}/horn.wav", channels=2, name="Hall")
+    def __init__(self, box, folder, card):
+        self.box, self.api, self.folder, self.card = box, box.api, folder, card
+        self.sounds = {}  # by seed: what is to be heard of a clip
+        output = box.output(card.pcm, channels=2, name="Hall")
         quiet = [{"from": "22:00", "to": "06:00"}]
         self.east = box.zone("East", output, [0], quiet=quiet)
         self.west = box.zone("West", output, [1])
@@ -29,8 +31,12 @@ class House:
         self.due = tomorrow.replace(hour=7, minute=30, second=0, microsecond=0)
 
     def upload(self, seed):
-        path = sound.write_wav(self.folder / f"{seed}.wav", sound.noise(0.2, seed))
-        return self.box.clip(path, "clip")["id"]
+        path = sound.write_wav(self.folder / f"{seed}.wav", sound.noise(0.5, seed))
+        clip = self.box.clip(path, "clip")["id"]
+        opus = self.folder / f"{seed}.opus"
+        opus.write_bytes(self.api.get(f"/clips/{clip}/audio"))
+        self.sounds[seed] = sound.decode_opus(opus)
+        return clip
 
     @property
     def at(self):
@@ -48,8 +54,9 @@ class House:
 
 
 @pytest.fixture(name="house")
-def house_(make_box, folder):
-    return House(make_box().start(), folder)
+def house_(make_box, cards, folder):
+    card = cards.add("horn")
+    return House(make_box().start(), folder, card)
 
 
 def test_set_seen_and_taken_back(house):
@@ -178,3 +185,10 @@ def test_it_is_heard(house):
     assert f"run {first['id']}" in problem["detail"]
     (one,) = api.all(f"/schedules/{ids[0]}/overrides")
     api.refused("DELETE", f"/overrides/{one['id']}", 409)
+    dues_ns = [daemon.monotonic_ns(datetime.datetime.fromisoformat(due)) for due in (ahead, back)]
+    box.close()
+    horn = Capture(house.card.capture)
+    for seed, due_ns in zip((2, 1), dues_ns):
+        match = horn.find(house.sounds[seed], sound.RATE, 1)
+        assert match.snr_db >= 60 and abs(match.time_ns - due_ns) <= 20e6, (seed, match, due_ns)
+    assert horn.loudest(0) <= 1.5, "silent beside it"
