@@ -1,8 +1,8 @@
 // lunar_javascript.js - the lines of almanac_days.c as npm's lunar-javascript has them (another
 // theory of sun and moon, other code). Not run by ./dev test, which knows the SHA-256 of what it
 // printed; to print it again:
-//   npm install --prefix /tmp/peer lunar-javascript@1.7.7
-//   NODE_PATH=/tmp/peer/node_modules node tests/simulation/lunar_javascript.js | sha256sum
+//   npm install --prefix build/peer lunar-javascript@1.7.7
+//   NODE_PATH=build/peer/node_modules node tests/simulation/lunar_javascript.js | sha256sum
 const { Solar } = require('lunar-javascript');
 
 const DAY_MS = 86400000;

@@ -79,8 +79,7 @@ struct fake_sound {
 };
 size_t fake_box_heard(int64_t zone, struct fake_sound ret[FAKE_SOUNDS]);
 /* What sounds in a zone now, a letter a part: C chime, W words or recording, _ silence, L
- * live, R a line or a stream;
- * "" where nothing does. */
+ * live, R a line or a stream; "" where nothing does. */
 const char *fake_box_says(int64_t zone);
 /* How many lines and streams are taken now. */
 size_t fake_box_relays(void);

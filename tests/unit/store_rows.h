@@ -1,5 +1,5 @@
-/* store_rows.h - one ready-made row of each kind, for the tests of the store. Each put_*
- * writes a row that can be, and returns its id; what it owns is released. */
+/* store_rows.h - one ready-made row of each kind, for the tests of the store,
+ * and the words these tests share. Each answers what the store answered. */
 #pragma once
 
 #include "schedule/store.h"
@@ -48,7 +48,7 @@ void migrations_and(const char *more, const char *ret[MIGRATIONS_MAX]);
 /* 64 hex digits from a small number. */
 const char *clip_id(int number);
 
-/* Each answers what the store answered, and sets *id. Where memory runs out for the row
+/* Each sets *id. Where memory runs out for the row
  * itself, -ENOMEM, as from the store. */
 int add_area(struct store *s, const char *code, int64_t parent, int64_t *id,
 	     struct error *err);
@@ -61,10 +61,10 @@ int add_clip(struct store *s, int number, struct error *err); /* 1 new, 0 known 
 int add_announcement(struct store *s, int number, int64_t *id, struct error *err);
 int add_schedule(struct store *s, int64_t announcement, int64_t zone, int64_t *id,
 		 struct error *err);
-/* An alert in one zone and one area, with the clip, or a text where number is 0. */
 /* Moves one occurrence half a minute ahead; announcement 0: its own. */
 int put_override(struct store *s, int64_t schedule, int64_t due_us, int64_t announcement,
 		 struct error *err);
+/* An alert in one zone and one area, with the clip, or a text where number is 0. */
 int add_alert(struct store *s, int number, int64_t zone, int64_t *id, struct error *err);
 /* What a run sent to a zone: 1500 ms, 6000 bytes. */
 int add_recording(struct store *s, int64_t run, int64_t zone, int64_t started_us,
