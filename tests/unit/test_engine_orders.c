@@ -243,6 +243,51 @@ static void fades_where_it_is_cut(void **state) {
 	}
 }
 
+/* A PCM that cannot take back what it has (a plugin over the card) is kept shallow: an
+ * emergency over a programme is soon heard all the same, and whole, and of the programme
+ * nothing more. */
+static void is_soon_heard_where_nothing_is_taken_back(void **state) {
+	(void)state;
+	struct rig rig;
+	struct rig_card card = {1, 48000, false, NULL};
+	struct engine_output o = {
+		.id = 1, .pcm = "plug:card1", .rate = 48000, .channels = 1};
+	struct error err = {0};
+	int64_t zone = 1;
+	size_t n = 0;
+	rig_start(&rig, &card, 1, 200);
+	assert_int_equal(engine_output_set(rig.engine, &o, &err), 0);
+	rig_zone(&rig, zone, 1, 0, -20.0);
+	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
+	rig_submit(&rig, rig_chime(1, &zone, 1, 4));
+	assert_non_null(rig_wait(&rig, ENGINE_JOB_STARTED, 1, 1, 5));
+	rig_run(&rig, 1.1);
+	struct job *job = rig_chime(2, &zone, 1, 1);
+	job->urgent = true;
+	int64_t asked_ns = now_ns();
+	rig_submit(&rig, job);
+	engine_stop(rig.engine, 1, 1, 5);
+	wait_end(&rig, 1, 1, ENGINE_END_CUT);
+	wait_end(&rig, 2, 1, ENGINE_END_PLAYED);
+	close_engine(&rig);
+	float *wanted = rig_chime_frames(1, &n);
+	struct heard h = rig_heard(&rig, 1, 0);
+	/* The programme, which is the same chime. */
+	size_t before = (size_t)((double)(asked_ns - h.start_ns) * h.rate / 1e9);
+	assert_true(before > h.n / 8 && before < h.n);
+	memset(h.frames, 0, before * sizeof(*h.frames));
+	struct match m = rig_match(&h, wanted, n);
+	int64_t at_ns = h.start_ns + (int64_t)(m.frame * 1e9 / h.rate);
+	double late_ms = (double)(at_ns - asked_ns) / 1e6;
+	print_message("over a plugin: %.1f dB, gain %.3f, after %.1f ms\n", m.snr_db,
+		      m.gain, late_ms);
+	assert_true(m.snr_db >= 50 && fabs(m.gain - 1.0) < 0.01);
+	assert_true(late_ms <= 90.0);
+	free(h.frames);
+	free(wanted);
+	rig_stop(&rig);
+}
+
 /* What is planned may fill the engine; an emergency still finds room. */
 static void keeps_room_for_what_is_urgent(void **state) {
 	(void)state;
@@ -274,6 +319,7 @@ int main(int argc, char **argv) {
 		cmocka_unit_test(adds_up_two_jobs),
 		cmocka_unit_test(drives_eight_zones),
 		cmocka_unit_test(fades_where_it_is_cut),
+		cmocka_unit_test(is_soon_heard_where_nothing_is_taken_back),
 		cmocka_unit_test(keeps_room_for_what_is_urgent),
 	};
 	return rig_main(tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
