@@ -1,10 +1,13 @@
 """A run in passes: heard in one zone after the other, by the whole daemon."""
 
+import pytest
+
 from rig import sound
 from rig.capture import Capture
 from rig.daemon import outcome
 
 
+@pytest.mark.threads
 def test_neighbours_say_it_one_after_the_other(village):
     clip, reference = village.clip(1.5, seed=1)
     village.api.patch(f"/zones/{village.left}", {"pass": 3, "max_gain_db": 0})

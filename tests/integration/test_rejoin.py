@@ -75,6 +75,9 @@ CAUSES = {
 }
 
 
+CASES = [pytest.param(cause, marks=pytest.mark.threads if cause == "unplugged" else ()) for cause in CAUSES]
+
+
 class Pair:
     """Two cards with a zone each; the second is spoiled, and mended."""
 
@@ -110,6 +113,7 @@ class Pair:
             time.sleep(after_s)
             self.cause.begin()
             self.wait_fault()
+            time.sleep(1)
         else:
             time.sleep(2)
         self.cause.end()
@@ -128,7 +132,7 @@ class Pair:
         return second
 
 
-@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("cause", CASES)
 def test_a_run(make_box, cards, folder, cause):
     pair = Pair(make_box, cards, folder, cause)
     clip, reference = pair.village.clip(18, seed=41)
@@ -143,7 +147,7 @@ def test_a_run(make_box, cards, folder, cause):
     pair.check_step(reference)
 
 
-@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("cause", CASES)
 def test_an_emergency(make_box, cards, folder, cause):
     """And where a part of its words was missed the whole is said, once, when the others are
     through; the chime before them is not missed."""
@@ -182,6 +186,7 @@ def test_a_suspended_card(make_box, cards, folder):
     assert second.reasons.count("suspended") == 2, second.reasons
 
 
+@pytest.mark.threads
 def test_a_call(make_box, cards, folder):
     """What is said then is heard there, and as soon as elsewhere."""
     pair = Pair(make_box, cards, folder, "unplugged")
