@@ -63,6 +63,16 @@ static const struct drift_case cases[] = {
 	 .later_off_us = 2000},
 };
 
+static const struct drift_case *case_of(const char *name) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (strcmp(cases[i].name, name) == 0) {
+			return &cases[i];
+		}
+	}
+	fail_msg("there is no case '%s'", name);
+	return NULL;
+}
+
 struct device {
 	const struct drift_case *c;
 	struct timeline timeline;
@@ -185,8 +195,8 @@ static void two_stay_together(void **state) {
 	static struct device slow;
 	double worst = 0.0;
 	for (int round = 0; round < 20; round++) {
-		start(&fast, &cases[5]);
-		start(&slow, &cases[6]);
+		start(&fast, case_of("+50"));
+		start(&slow, case_of("-50"));
 		for (double s = 1.0; s < (round == 0 ? 3600.0 : 60.0); s += 0.02) {
 			while (fast.s < s) {
 				step(&fast);
@@ -206,14 +216,15 @@ static void two_stay_together(void **state) {
 static void remembers_the_speed(void **state) {
 	(void)state;
 	static const struct {
-		size_t of;
+		const char *name;
 		double moved_us;
-	} again[] = {{0, 0}, {3, 0}, {5, 50}, {8, 60}, {12, 80}, {13, 100}};
+	} again[] = {{"exact", 0}, {"exact, 4 ms", 0}, {"+50", 50},
+		     {"-100", 60}, {"-50, 1 ms", 80},  {"+50, 4 ms", 100}};
 	static struct device x;
 	for (size_t i = 0; i < sizeof(again) / sizeof(again[0]); i++) {
 		double first = NAN;
 		double moved = 0.0;
-		start(&x, &cases[again[i].of]);
+		start(&x, case_of(again[i].name));
 		while (x.s < 60.0) {
 			step(&x);
 		}
