@@ -11,6 +11,8 @@
  * heard as the fault it is. libasound stamps no report of a plugin; so the delay is read
  * last of all, with nothing between it and the return that takes time: told late it would
  * be that of a card whose clock goes wrong whenever the machine is busy. */
+#include "pcm.h"
+
 #include <alsa/asoundlib.h>
 #include <alsa/pcm_external.h>
 
@@ -28,7 +30,6 @@
 #include <unistd.h>
 
 #define LIST_MAX 16
-#define NS_PER_S 1000000000LL
 /* The longest sleep of a waiting application: how soon it notices that the card was
  * pulled out, and how much of what was played a SIGKILL may cost the capture. */
 #define LOOK_NS (50 * 1000000LL)
@@ -87,16 +88,6 @@ struct card {
 	size_t staging_frames;  /* its size */
 	size_t frame_bytes;
 };
-
-static int64_t now_ns(void) {
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
-
-static bool exists(const char *path) {
-	return path != NULL && access(path, F_OK) == 0;
-}
 
 static double frames_per_ns(const struct card *c) {
 	return (double)c->io.rate * (1.0 + c->ppm * 1e-6) / 1e9;
@@ -582,18 +573,8 @@ static int read_list(const char *id, snd_config_t *node, bool formats,
 	return list->n > 0 ? 0 : -EINVAL;
 }
 
-static int read_text(snd_config_t *node, char **ret) {
-	const char *text;
-	int rc = snd_config_get_string(node, &text);
-	if (rc < 0) {
-		return rc;
-	}
-	free(*ret);
-	*ret = strdup(text);
-	return *ret == NULL ? -ENOMEM : 0;
-}
-
-static int read_option(struct card *c, const char *id, snd_config_t *node) {
+static int read_option(void *pcm, const char *id, snd_config_t *node) {
+	struct card *c = pcm;
 	const struct {
 		const char *name;
 		char **text;
@@ -618,8 +599,7 @@ static int read_option(struct card *c, const char *id, snd_config_t *node) {
 		{"formats", NULL, NULL, &c->formats},
 		{"channels", NULL, NULL, &c->channels},
 	};
-	if (strcmp(id, "comment") == 0 || strcmp(id, "type") == 0 ||
-	    strcmp(id, "hint") == 0) {
+	if (strcmp(id, "hint") == 0) {
 		return 0;
 	}
 	if (strcmp(id, "ppm") == 0) {
@@ -741,23 +721,6 @@ static struct card *card_new(void) {
 	return c;
 }
 
-static int read_config(struct card *c, snd_config_t *conf) {
-	snd_config_iterator_t i, next;
-	snd_config_for_each(i, next, conf) {
-		snd_config_t *node = snd_config_iterator_entry(i);
-		const char *id;
-		if (snd_config_get_id(node, &id) < 0) {
-			continue;
-		}
-		int rc = read_option(c, id, node);
-		if (rc < 0) {
-			SNDERR("dalaba_clock: cannot use option '%s'", id);
-			return -EINVAL;
-		}
-	}
-	return 0;
-}
-
 SND_PCM_PLUGIN_DEFINE_FUNC(dalaba_clock) {
 	(void)root;
 	if (stream != SND_PCM_STREAM_PLAYBACK) {
@@ -767,7 +730,7 @@ SND_PCM_PLUGIN_DEFINE_FUNC(dalaba_clock) {
 	if (c == NULL) {
 		return -ENOMEM;
 	}
-	int rc = read_config(c, conf);
+	int rc = read_options(conf, "dalaba_clock", read_option, c);
 	if (rc == 0 && c->fail_open != 0) {
 		rc = -(int)c->fail_open;
 	}

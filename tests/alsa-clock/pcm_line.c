@@ -2,6 +2,8 @@
  * of its own: what comes in at an instant is what a file holds for that instant (`type
  * dalaba_line`, README.md beside this file). Owner: libasound, which loads it. Threads:
  * the application's, under the PCM's lock. Never blocks. */
+#include "pcm.h"
+
 #include <alsa/asoundlib.h>
 #include <alsa/pcm_external.h>
 
@@ -20,7 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S 1000000000LL
 #define TICK_NS (2 * 1000000LL)
 
 struct line {
@@ -40,16 +41,6 @@ struct line {
 	int64_t stalled_at; /* frames that had come, -1 while it runs */
 	int64_t taken;      /* frames read since then */
 };
-
-static int64_t now_ns(void) {
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
-
-static bool exists(const char *path) {
-	return path != NULL && access(path, F_OK) == 0;
-}
 
 static double rate_of(const struct line *l) {
 	return (double)l->io.rate * (1.0 + l->ppm * 1e-6);
@@ -183,17 +174,8 @@ static int open_sound(struct line *l) {
 	return l->timer_fd < 0 ? -errno : 0;
 }
 
-static int read_text(snd_config_t *node, char **ret) {
-	const char *text = NULL;
-	if (snd_config_get_string(node, &text) < 0) {
-		return -EINVAL;
-	}
-	free(*ret);
-	*ret = strdup(text);
-	return *ret == NULL ? -ENOMEM : 0;
-}
-
-static int read_option(struct line *l, const char *id, snd_config_t *node) {
+static int read_option(void *pcm, const char *id, snd_config_t *node) {
+	struct line *l = pcm;
 	long long ns = 0;
 	if (strcmp(id, "sound") == 0) {
 		return read_text(node, &l->sound_path);
@@ -218,7 +200,7 @@ static int read_option(struct line *l, const char *id, snd_config_t *node) {
 		l->start_ns = (long)ns;
 		return rc < 0 ? snd_config_get_integer(node, &l->start_ns) : rc;
 	}
-	return strcmp(id, "type") == 0 || strcmp(id, "comment") == 0 ? 0 : -EINVAL;
+	return -ENOENT;
 }
 
 static int set_constraints(struct line *l) {
@@ -259,19 +241,6 @@ static int call(const struct line *l) {
 	return rc == 0 ? -EISCONN : 0;
 }
 
-static int read_config(struct line *l, snd_config_t *conf) {
-	snd_config_iterator_t i, next;
-	snd_config_for_each(i, next, conf) {
-		snd_config_t *node = snd_config_iterator_entry(i);
-		const char *id;
-		if (snd_config_get_id(node, &id) == 0 && read_option(l, id, node) < 0) {
-			SNDERR("dalaba_line: cannot use option '%s'", id);
-			return -EINVAL;
-		}
-	}
-	return exists(l->unplug_file) ? -ENODEV : exists(l->busy_file) ? -EBUSY : 0;
-}
-
 SND_PCM_PLUGIN_DEFINE_FUNC(dalaba_line) {
 	(void)root;
 	if (stream != SND_PCM_STREAM_CAPTURE) {
@@ -283,7 +252,10 @@ SND_PCM_PLUGIN_DEFINE_FUNC(dalaba_line) {
 	}
 	l->timer_fd = -1;
 	l->stalled_at = -1;
-	int rc = read_config(l, conf);
+	int rc = read_options(conf, "dalaba_line", read_option, l);
+	if (rc == 0) {
+		rc = exists(l->unplug_file) ? -ENODEV : exists(l->busy_file) ? -EBUSY : 0;
+	}
 	rc = rc < 0 ? rc : call(l);
 	rc = rc < 0 ? rc : open_sound(l);
 	if (rc < 0) {

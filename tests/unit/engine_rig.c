@@ -134,6 +134,16 @@ void rig_zone(struct rig *rig, int64_t zone, int64_t output, int channel,
 	}
 }
 
+void rig_start_two(struct rig *rig, const struct rig_card cards[2],
+		   const int64_t zones[2]) {
+	rig_start(rig, cards, 2, 200);
+	for (int i = 0; i < 2; i++) {
+		rig_zone(rig, zones[i], i + 1, 0, 0.0);
+	}
+	assert_non_null(rig_wait_output(rig, ENGINE_OUTPUT_OK, 1, 5));
+	assert_non_null(rig_wait_output(rig, ENGINE_OUTPUT_OK, 2, 5));
+}
+
 static struct job *new_job(int64_t id, const int64_t *zones, size_t n,
 			   enum job_part_kind kind, const char *path) {
 	struct job *job = job_new(1, n);

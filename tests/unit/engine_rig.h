@@ -35,6 +35,10 @@ struct rig {
 /* A folder, the cards, an engine with the outputs set; output i + 1 is cards[i], its PCM
  * rig_pcm(). No zones. */
 void rig_start(struct rig *rig, const struct rig_card *cards, size_t n, int buffer_ms);
+/* Two cards with a buffer of 200 ms, a zone on the first channel of each; both are ready.
+ */
+void rig_start_two(struct rig *rig, const struct rig_card cards[2],
+		   const int64_t zones[2]);
 /* Frees the engine where that was not done, and the folder. */
 void rig_stop(struct rig *rig);
 

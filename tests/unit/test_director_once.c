@@ -378,16 +378,22 @@ static void what_waits_for_its_other_time_may_be_skipped_or_moved_on(void **stat
 	}
 }
 
+/* What is due at 08:10 is moved, and the director is not told yet. */
+static struct override move_untold(const struct village *v, int64_t to_us) {
+	struct override o = {.schedule = v->schedule,
+			     .due_us = v->eight_us + 10 * MINUTE,
+			     .action = OVERRIDE_MOVE,
+			     .to_us = to_us};
+	assert_int_equal(store_override_put(v->box.store, &o, NULL), 1);
+	return o;
+}
+
 /* The box dies between the order to skip and its record. */
 static void a_skip_is_recorded_after_a_kill(void **state) {
 	(void)state;
 	struct village v;
 	begin(&v, "10 8 2 3 *", 0);
-	struct override o = {.schedule = v.schedule,
-			     .due_us = v.eight_us + 10 * MINUTE,
-			     .action = OVERRIDE_MOVE,
-			     .to_us = v.eight_us + 15 * MINUTE};
-	assert_int_equal(store_override_put(v.box.store, &o, NULL), 1);
+	struct override o = move_untold(&v, v.eight_us + 15 * MINUTE);
 	director_overrides_changed(v.box.director, v.schedule);
 	pass_until(&v, v.eight_us + 12 * MINUTE);
 	o.action = OVERRIDE_SKIP;
@@ -475,11 +481,7 @@ static void a_move_to_the_next_second_is_heard(void **state) {
 		begin(&v, "10 8 2 3 *", 0);
 		fake_box_schedule(&v.box, v.news, v.zone, "1 8 2 3 *", CLASS_NOTICE, 0);
 		pass_until(&v, v.eight_us + 58 * SECOND); /* 08:01 is claimed */
-		struct override o = {.schedule = v.schedule,
-				     .due_us = v.eight_us + 10 * MINUTE,
-				     .action = OVERRIDE_MOVE,
-				     .to_us = v.eight_us + 59 * SECOND};
-		assert_int_equal(store_override_put(v.box.store, &o, NULL), 1);
+		struct override o = move_untold(&v, v.eight_us + 59 * SECOND);
 		if (killed) {
 			/* Up again when both are over. */
 			v.box.now_us += 10 * SECOND;

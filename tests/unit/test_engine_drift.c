@@ -58,11 +58,7 @@ static void two_stay_together(void **state) {
 	struct rig rig;
 	int64_t zones[] = {7, 8};
 	size_t n = 0;
-	rig_start(&rig, c->cards, 2, 200);
-	rig_zone(&rig, 7, 1, 0, 0.0);
-	rig_zone(&rig, 8, 2, 0, 0.0);
-	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
-	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 2, 5));
+	rig_start_two(&rig, c->cards, zones);
 	struct job *job = rig_chime(1, zones, 2, REPEATS);
 	int64_t start_ns = now_ns() + 700000000;
 	job->start_ns = start_ns;

@@ -170,11 +170,7 @@ static void fills_up_with_no_jobs_of_a_driver_that_hangs(void **state) {
 		{1, 48000, false, NULL},
 	};
 	int64_t zones[] = {1, 2};
-	rig_start(&rig, cards, 2, 200);
-	rig_zone(&rig, 1, 1, 0, 0.0);
-	rig_zone(&rig, 2, 2, 0, 0.0);
-	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
-	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 2, 5));
+	rig_start_two(&rig, cards, zones);
 	rig_touch(&rig, "cause");
 	rig_submit(&rig, rig_chime(1, zones, 1, 1));
 	check_end(&rig, 1, 1, ENGINE_END_FAILED, "has not answered");
@@ -303,11 +299,7 @@ static void goes_on_where_it_was_suspended(void **state) {
 					   {1, 48000, false, NULL}};
 		int64_t zones[] = {1, 2};
 		size_t n = 0;
-		rig_start(&rig, cards, 2, 200);
-		rig_zone(&rig, 1, 1, 0, 0.0);
-		rig_zone(&rig, 2, 2, 0, 0.0);
-		assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
-		assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 2, 5));
+		rig_start_two(&rig, cards, zones);
 		rig_submit(&rig, rig_chime(1, zones, 2, 2));
 		assert_non_null(rig_wait(&rig, ENGINE_JOB_STARTED, 1, 1, 5));
 		for (int k = 0; k < 2; k++) {

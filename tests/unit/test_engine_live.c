@@ -190,11 +190,7 @@ static void two_cards_stay_together(void **state) {
 	int64_t zones[] = {7, 8};
 	double heard_ms[2][5];
 	speaker_new(&s);
-	rig_start(&rig, cards, 2, 200);
-	rig_zone(&rig, 7, 1, 0, 0.0);
-	rig_zone(&rig, 8, 2, 0, 0.0);
-	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
-	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 2, 5));
+	rig_start_two(&rig, cards, zones);
 	rig_submit(&rig, live_job(&s, 1, zones, 2));
 	speak(&rig, &s, 10.0);
 	jitter_end(s.jitter);
@@ -235,11 +231,7 @@ static void comes_back(void **state) {
 	struct rig rig;
 	int64_t zones[] = {7, 8};
 	speaker_new(&s);
-	rig_start(&rig, cards, 2, 200);
-	rig_zone(&rig, 7, 1, 0, 0.0);
-	rig_zone(&rig, 8, 2, 0, 0.0);
-	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
-	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 2, 5));
+	rig_start_two(&rig, cards, zones);
 	rig_submit(&rig, live_job(&s, 1, zones, 2));
 	speak(&rig, &s, 2.0);
 	engine_stop(rig.engine, 1, 7, 200);
