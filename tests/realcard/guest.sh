@@ -97,7 +97,9 @@ run_begun() {
 }
 
 run_over() {
-	[[ ! $(outcomes "$1") =~ planned|playing ]]
+	local now
+	now=$(outcomes "$1")
+	[[ -n $now && ! $now =~ planned|playing|paused ]]
 }
 
 # play CLIP ZONE,... NAME: to its end; the run goes to /out/NAME.json.

@@ -8,12 +8,14 @@ set_clock() {
 		amixer -q -c "$1" cset "iface=PCM,name='PCM Rate Shift 100000',device=$device" "$2"
 	done
 }
-# play_whole CLIP MS: until all of it was heard in every zone.
+# play_whole CLIP MS: until all of it was heard in every zone. What was played with less heard
+# ran dry; that alone is a reason to play it again.
 play_whole() {
 	local ms run
 	for _ in 1 2 3; do
 		run=$(push "$1" "$fast,$slow,$right")
 		wait_for 120 "end of run $run" run_over "$run"
+		[[ $(outcomes "$run") == "played " ]] || fail "run $run: $(outcomes "$run")"
 		ms=$(api GET "/runs/$run" | grep -o '"played_ms": *[0-9]*' | tr -dc '0-9\n' | sort -n | head -1)
 		((ms < $2 - 20)) || return 0
 	done

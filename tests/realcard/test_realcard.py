@@ -20,6 +20,7 @@ from rig.capture import _peaks, compare, resample  # noqa: E402
 
 FORMATS = {"S16_LE": ("<i2", 2.0**15), "S32_LE": ("<i4", 2.0**31)}
 TIMEOUT_S = 240
+MIDDLE_S = 24
 LONG_S = 10  # the box stands still in its middle, whenever that is on a slow machine
 
 pytestmark = pytest.mark.skipif(
@@ -246,6 +247,47 @@ def test_an_alert_in_force_sounds_at_once_on_the_card_that_came_back(alarm):
     ends = [z["outcome"] for run in reversed(runs) for z in run["zones"] if z["name"] == "usb"]
     assert "failed" in ends and ends[-1] == "played", ends
     assert pieces_heard(out / "usb.wav", clip) >= 0.5
+
+
+@pytest.fixture(scope="module", name="middle")
+def middle_(tmp_path_factory):
+    out = tmp_path_factory.mktemp("middle")
+    clip = make_clip(out, "clip", MIDDLE_S, 8)
+    boot(out, "usb_middle.sh", 360)
+    return out, clip
+
+
+def test_put_back_in_the_middle_it_goes_on(middle):
+    out, _ = middle
+    zones = outcomes(out, "run")
+    assert zones["near"]["outcome"] == "played" and not zones["near"]["reason"], zones
+    back = zones["usb"]
+    assert back["outcome"] == "played" and "not heard for " in back["reason"], zones
+    assert "hw:CARD=Audio" in back["reason"] and back["played_ms"] <= MIDDLE_S * 1000 - 1000, zones
+
+
+def test_put_back_in_the_middle_of_an_alert_it_goes_on(middle):
+    """And says the whole once more, there alone."""
+    out, clip = middle
+    runs = [r for r in reversed(json.loads((out / "runs.json").read_text())["items"]) if r["alert"]]
+    # Before it there may be one of the fallback, where so slow a machine had not read the clip yet.
+    (pulled,) = [r for r in runs if any("No such device" in (z["reason"] or "") for z in r["zones"])]
+    zones = {z["name"]: z for z in pulled["zones"]}
+    assert zones["near"]["outcome"] == "played" and not zones["near"]["reason"], runs
+    assert zones["usb"]["outcome"] == "played" and "not heard for " in zones["usb"]["reason"], runs
+    (again,) = runs[-1]["zones"]
+    assert (again["name"], again["outcome"], again["reason"]) == ("usb", "played", None), runs
+    assert pieces_heard(out / "usb.wav", clip[-6 * sound.RATE :]) >= 0.5
+
+
+def test_beside_a_card_put_back_nothing_changes(middle):
+    out, clip = middle
+    x = heard(out, "Loopback", "S32_LE")
+    places = _peaks(x[:, 0], clip[: sound.RATE], 0.5)
+    assert len(places) == 2, places
+    for frame, _ in places:
+        assert compare(x[:, 0], clip, frame, edge=sound.RATE // 2)[0] >= 90
+    assert not np.any(x[:, 1])
 
 
 @pytest.fixture(scope="module", name="line")
