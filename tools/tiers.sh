@@ -159,7 +159,7 @@ tier_tooling() {
 }
 
 tier_realcard() {
-	say "6/6 real drivers: ALSA's hw: cards on a kernel in an emulated machine (6 minutes)"
+	say "6/6 real drivers: ALSA's hw: cards on a kernel in an emulated machine (8 minutes)"
 	if [[ ! -x build-clang/dalabad ]]; then
 		tier_failed "real cards" "there is no daemon to test"
 		return
