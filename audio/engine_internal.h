@@ -12,7 +12,7 @@
 #include "engine_queue.h"
 #include "engine_ring.h"
 #include "level.h"
-#include "mix.h"
+#include "mix/mix.h"
 #include "pcm.h"
 #include "resample.h"
 #include "sinc.h"

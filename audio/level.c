@@ -2,7 +2,7 @@
  * stale one is known, and two positive floats without their sign and lowest 9 bits. */
 #include "level.h"
 
-#include "mix.h"
+#include "mix/mix.h"
 
 #include <math.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "base/error.h"
-#include "mix.h"
+#include "mix/mix.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
 
 #include "clip.h"
 #include "jitter.h"
-#include "mix.h"
+#include "mix/mix.h"
 #include "tally.h"
 
 /* So many frames without a sound are missing, and the fallback begins: 250 ms. A shorter

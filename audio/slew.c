@@ -1,7 +1,7 @@
 /* slew.c - see slew.h. */
 #include "slew.h"
 
-#include "mix.h"
+#include "mix/mix.h"
 
 #include <assert.h>
 #include <math.h>

@@ -4,7 +4,7 @@
 #include "chime.h"
 #include "clip.h"
 #include "jitter.h"
-#include "mix.h"
+#include "mix/mix.h"
 #include "relayed.h"
 
 #include <string.h>

@@ -15,24 +15,27 @@ import sys
 # A file belongs to the first floor whose folder it lies in; a floor may use those named.
 FLOORS = {
     "daemon/base": (),
-    "audio/ingest": ("daemon/base",),
+    "audio/mix": ("daemon/base",),
+    "audio/ingest": ("audio/mix", "daemon/base"),
     "audio/relay": ("daemon/base",),
     "schedule": ("daemon/base",),
-    "audio": ("daemon/base",),
+    "audio": ("audio/mix", "daemon/base"),
     "web-admin": ("schedule", "daemon/base"),
-    "daemon": ("web-admin", "audio", "audio/ingest", "audio/relay", "schedule", "daemon/base"),
+    "daemon": ("web-admin", "audio", "audio/mix", "audio/ingest", "audio/relay",
+               "schedule", "daemon/base"),
 }
 
 # Static library of each floor, and the libraries it may lean on.
 LIBRARIES = {
     "daemon/base/libbase.a": (),
     "schedule/libschedule.a": ("daemon/base/libbase.a",),
-    "audio/ingest/libingest.a": ("daemon/base/libbase.a",),
+    "audio/mix/libmix.a": ("daemon/base/libbase.a",),
+    "audio/ingest/libingest.a": ("audio/mix/libmix.a", "daemon/base/libbase.a"),
     "audio/relay/librelay.a": ("daemon/base/libbase.a",),
-    "audio/libaudio.a": ("daemon/base/libbase.a",),
+    "audio/libaudio.a": ("audio/mix/libmix.a", "daemon/base/libbase.a"),
     "web-admin/libadmin.a": ("schedule/libschedule.a", "daemon/base/libbase.a"),
     "daemon/libdaemon.a": ("web-admin/libadmin.a", "audio/libaudio.a",
-                           "schedule/libschedule.a", "daemon/base/libbase.a"),
+                           "audio/mix/libmix.a", "schedule/libschedule.a", "daemon/base/libbase.a"),
 }
 
 # A library's header, and the only files that may include it.

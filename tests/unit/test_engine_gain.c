@@ -4,7 +4,7 @@
 #include "engine_rig.h"
 
 #include "audio/engine_gain.h"
-#include "audio/mix.h"
+#include "audio/mix/mix.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -3,7 +3,7 @@
  * and written anew. In real time. */
 #include "engine_rig.h"
 
-#include "audio/mix.h"
+#include "audio/mix/mix.h"
 #include "seed.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* test_level.c - how loud a zone is: what is set is read, in any stretches, and what was
  * never set, was cleared or is long gone is silence. */
 #include "audio/level.h"
-#include "audio/mix.h"
+#include "audio/mix/mix.h"
 
 #include <math.h>
 #include <setjmp.h>

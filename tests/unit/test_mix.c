@@ -1,5 +1,5 @@
 /* test_mix.c - gain, ramps, the limiter, dither and levels, against what they promise. */
-#include "audio/mix.h"
+#include "audio/mix/mix.h"
 
 #include <math.h>
 #include <setjmp.h>
