@@ -1,6 +1,8 @@
 /* clip.c - see clip.h. */
 #include "clip.h"
 
+#include "mix/trim.h"
+
 #include <assert.h>
 #include <fcntl.h>
 #include <opusfile.h>
@@ -9,18 +11,22 @@
 
 #define PIECE 5760 /* frames in the longest Opus packet: 120 ms */
 #define SLACK 2400 /* frames that a conversion may have rounded off: 50 ms */
-/* Decoded before the frame that is sought, so that the decoder has forgotten where it
- * began: half a second. RFC 7845 (4.6) asks for 80 ms, which is near enough, not equal.
+/* Decoded before the frame that is sought, so that decoder and limiter have forgotten
+ * where they began: a second and a half. RFC 7845 (4.6) asks for 80 ms, which is near
+ * enough, not equal; the limiter's way back has a time constant of 150 ms.
  */
-#define CONVERGE 24000
+#define CONVERGE 72000
 
 struct clip {
 	OggOpusFile *of;
 	char *title;
 	int channels;
 	int64_t length;
-	int64_t due; /* frames there must be */
-	int64_t at;
+	int64_t due;   /* frames there must be */
+	int64_t at;    /* decoded */
+	int64_t given; /* read */
+	double gain_db;
+	struct trim trim;
 	float stereo[2 * PIECE];
 };
 
@@ -65,8 +71,8 @@ static int check_readable(const char *path, const char *title, struct error *err
 	return 0;
 }
 
-int clip_open(const char *path, const char *title, int64_t frames, struct clip **ret,
-	      struct error *err) {
+int clip_open(const char *path, const char *title, int64_t frames, double gain_db,
+	      struct clip **ret, struct error *err) {
 	title = title != NULL ? title : path;
 	int rc = check_readable(path, title, err);
 	if (rc < 0) {
@@ -99,6 +105,8 @@ int clip_open(const char *path, const char *title, int64_t frames, struct clip *
 	c->length = length;
 	c->due = frames > length + SLACK ? frames : length;
 	c->channels = op_channel_count(c->of, -1);
+	c->gain_db = gain_db;
+	trim_init(&c->trim, gain_db);
 	*ret = MOVE(c);
 	return 0;
 }
@@ -118,7 +126,7 @@ int64_t clip_frames(const struct clip *c) {
 	return c->length;
 }
 
-int clip_read(struct clip *c, float *frames, size_t n, struct error *err) {
+static int decode(struct clip *c, float *frames, size_t n, struct error *err) {
 	n = n < PIECE ? n : PIECE;
 	int got = c->channels == 1 ? op_read_float(c->of, frames, (int)n, NULL)
 				   : op_read_float_stereo(c->of, c->stereo, 2 * (int)n);
@@ -144,6 +152,23 @@ int clip_read(struct clip *c, float *frames, size_t n, struct error *err) {
 	return got;
 }
 
+int clip_read(struct clip *c, float *frames, size_t n, struct error *err) {
+	size_t out = 0;
+	while (out == 0 && n > 0) {
+		int got = decode(c, frames, n, err);
+		if (got < 0) {
+			return got;
+		}
+		out = got > 0 ? trim_frames(&c->trim, frames, (size_t)got)
+			      : trim_rest(&c->trim, frames, n);
+		if (got == 0) {
+			break;
+		}
+	}
+	c->given += (int64_t)out;
+	return (int)out;
+}
+
 int clip_seek(struct clip *c, int64_t frame, struct error *err) {
 	assert(frame >= 0 && frame <= c->length);
 	int64_t from = frame > CONVERGE ? frame - CONVERGE : 0;
@@ -156,9 +181,11 @@ int clip_seek(struct clip *c, int64_t frame, struct error *err) {
 				 code);
 	}
 	c->at = from;
-	while (c->at < frame) {
+	c->given = from;
+	trim_init(&c->trim, c->gain_db);
+	while (c->given < frame) {
 		float frames[PIECE];
-		int64_t left = frame - c->at;
+		int64_t left = frame - c->given;
 		int got = clip_read(c, frames, left < PIECE ? (size_t)left : PIECE, err);
 		if (got <= 0) {
 			return got < 0 ? got

@@ -1,5 +1,6 @@
-/* clip.h - one Opus file, read as mono float frames at 48 kHz; more channels are mixed
- * down. Owner: whoever opened it. Threads: one at a time. Blocks: on disk reads only. */
+/* clip.h - one Opus file, read as mono float frames at 48 kHz, at its own gain and with
+ * its peaks limited (mix/trim.h); more channels are mixed down. Owner: whoever opened it.
+ * Threads: one at a time. Blocks: on disk reads only. */
 #pragma once
 
 #include "base/cleanup.h"
@@ -14,9 +15,10 @@ struct clip;
 
 /* Errors name the clip by what people call it: title, or the path where it is NULL. A
  * clip that has lasted `frames` (0: whatever the file says) is refused at its end when it
- * is shorter now. Returns 0 and sets *ret, or a negative errno and leaves *ret alone. */
-int clip_open(const char *path, const char *title, int64_t frames, struct clip **ret,
-	      struct error *err);
+ * is shorter now. gain_db: what brings it to the target loudness. Returns 0 and sets
+ * *ret, or a negative errno and leaves *ret alone. */
+int clip_open(const char *path, const char *title, int64_t frames, double gain_db,
+	      struct clip **ret, struct error *err);
 void clip_free(struct clip *c); /* NULL is fine */
 DEFINE_AUTO(struct clip *, clip_free)
 

@@ -5,7 +5,6 @@
 
 #include "clip.h"
 #include "jitter.h"
-#include "mix/mix.h"
 #include "tally.h"
 
 /* So many frames without a sound are missing, and the fallback begins: 250 ms. A shorter
@@ -55,8 +54,9 @@ static bool read_clip(struct relayed *r, float *frames, size_t n) {
 	size_t done = 0;
 	while (done < n) {
 		bool fresh = r->clip == NULL;
-		if (fresh && clip_open(r->part->path, r->part->title,
-				       r->part->clip_frames, &r->clip, &unused) < 0) {
+		if (fresh &&
+		    clip_open(r->part->path, r->part->title, r->part->clip_frames,
+			      r->part->gain_db, &r->clip, &unused) < 0) {
 			return false;
 		}
 		int rc = clip_read(r->clip, frames + done, n - done, &unused);
@@ -74,13 +74,12 @@ static bool read_clip(struct relayed *r, float *frames, size_t n) {
 /* Adds the fallback, as it rises or falls; false where there is none to be had. */
 static bool add_fallback(struct relayed *r, bool wanted, float *frames, size_t n) {
 	float clip[PIECE];
-	float gain = mix_gain_of_db(r->part->gain_db);
 	r->unread = r->unread || !read_clip(r, clip, n);
 	for (size_t i = 0; i < n && !r->unread; i++) {
 		r->level += wanted && r->level < FADE ? 1
 			    : !wanted && r->level > 0 ? -1
 						      : 0;
-		frames[i] += clip[i] * gain * (float)r->level / FADE;
+		frames[i] += clip[i] * (float)r->level / FADE;
 	}
 	r->level = r->unread ? 0 : r->level;
 	if (r->level == 0) {

@@ -4,7 +4,6 @@
 #include "chime.h"
 #include "clip.h"
 #include "jitter.h"
-#include "mix/mix.h"
 #include "relayed.h"
 
 #include <string.h>
@@ -80,7 +79,7 @@ static int check_job(const struct job *job, struct error *err) {
 }
 
 static int open_clip(const struct job_part *part, struct clip **ret, struct error *err) {
-	return clip_open(part->path, part->title, part->frames, ret, err);
+	return clip_open(part->path, part->title, part->frames, part->gain_db, ret, err);
 }
 
 /* Frames of a part, or a negative errno. */
@@ -196,12 +195,7 @@ static int read_clip(struct source *s, const struct job_part *part, float *frame
 			return rc;
 		}
 	}
-	int got = clip_read(s->clip, frames, n, err);
-	float gain = mix_gain_of_db(part->gain_db);
-	for (int i = 0; i < got; i++) {
-		frames[i] *= gain;
-	}
-	return got;
+	return clip_read(s->clip, frames, n, err);
 }
 
 static int read_live(struct source *s, const struct job_part *part, float *frames,

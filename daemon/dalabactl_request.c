@@ -43,6 +43,10 @@ int dalabactl_upload(struct client *c, const char *file, const char *title, json
 	if (json_text(reply.json, "id")[0] == '\0') {
 		return error_set(err, EPROTO, "the answer to the upload names no clip");
 	}
+	const json_t *notice = json_object_get(reply.json, "level_notice");
+	if (json_is_object(notice)) {
+		fprintf(stderr, "dalabactl: '%s': %s\n", file, json_text(notice, "en"));
+	}
 	*ret = MOVE(reply.json);
 	return reply.status == 201;
 }

@@ -1,5 +1,5 @@
 /* director_content.c - what a run says, made ready for the engine (see
- * director_internal.h). Clips are levelled by gain to TARGET_LUFS (EBU R128); words
+ * director_internal.h). Clips play at the gain that ingest found for them; words
  * become clips through the library. */
 #include "director_internal.h"
 
@@ -9,11 +9,8 @@
 #include "log.h"
 
 #include <limits.h>
-#include <math.h>
 #include <string.h>
 
-#define TARGET_LUFS (-16.0)
-#define BOOST_MAX_DB 20.0
 
 /* A text on its way to becoming a clip. Outlives its run, and even the director. */
 struct speaking {
@@ -134,13 +131,6 @@ void director_content_forget(struct director *d) {
 	d->speaking = NULL;
 }
 
-static double gain_of(const struct clip *clip) {
-	if (!isfinite(clip->loudness_lufs)) {
-		return 0.0; /* silence */
-	}
-	return fmin(TARGET_LUFS - clip->loudness_lufs, BOOST_MAX_DB);
-}
-
 static int clip_part(struct director *d, const char *id, struct job_part *ret,
 		     struct error *err) {
 	struct clip clip = {0};
@@ -156,7 +146,7 @@ static int clip_part(struct director *d, const char *id, struct job_part *ret,
 	ret->path = strdup(path);
 	ret->title = clip.title != NULL ? strdup(clip.title) : strndup(id, 12);
 	ret->frames = clip.duration_ms * FRAMES_PER_MS;
-	ret->gain_db = gain_of(&clip);
+	ret->gain_db = clip.gain_db;
 	clip_done(&clip);
 	return ret->path != NULL && ret->title != NULL
 		       ? 0

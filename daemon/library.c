@@ -261,27 +261,37 @@ static int ingest_failed(const struct jobs_end *end, const json_t *report,
 			 words != NULL ? words : "");
 }
 
+/* The facts of the clip. */
+static int report_take(struct task *t, const json_t *report) {
+	struct clip *clip = &t->clip;
+	const char *limit = json_string_value(json_object_get(report, "level_limit"));
+	t->kept = json_is_true(json_object_get(report, "kept"));
+	clip->duration_ms = json_integer_value(json_object_get(report, "duration_ms"));
+	clip->channels = (int)json_integer_value(json_object_get(report, "channels"));
+	clip->loudness_lufs = report_number(report, "loudness_lufs");
+	clip->true_peak_dbtp = report_number(report, "true_peak_dbtp");
+	clip->gain_db = report_number(report, "gain_db");
+	clip->output_lufs = report_number(report, "output_lufs");
+	if (limit == NULL || clip_limit_parse(limit, &clip->limit) < 0) {
+		return error_set(&t->err, EIO,
+				 "the recording was not taken: dalaba-ingest is of "
+				 "another version; install dalaba again");
+	}
+	return t->command == NULL || isfinite(clip->loudness_lufs)
+		       ? 0
+		       : error_set_field(&t->err, EINVAL, "text",
+					 "espeak-ng made no sound of the text: write "
+					 "words that it can speak");
+}
+
 static void ingest_done(void *arg, const struct jobs_end *end) {
 	struct task *t = arg;
 	struct library *l = t->library;
 	json_t *report = report_read(t->report);
 	if (end->exit_code != 0 || !json_is_object(report)) {
 		ingest_failed(end, report, &t->err);
-	} else {
-		t->kept = json_is_true(json_object_get(report, "kept"));
-		t->clip.duration_ms =
-			json_integer_value(json_object_get(report, "duration_ms"));
-		t->clip.channels =
-			(int)json_integer_value(json_object_get(report, "channels"));
-		t->clip.loudness_lufs = report_number(report, "loudness_lufs");
-		t->clip.true_peak_dbtp = report_number(report, "true_peak_dbtp");
-		if (t->command != NULL && !isfinite(t->clip.loudness_lufs)) {
-			error_set_field(&t->err, EINVAL, "text",
-					"espeak-ng made no sound of the text: write "
-					"words that it can speak");
-		} else {
-			(void)jobs_run(l->jobs, install_work, install_done, t, &t->err);
-		}
+	} else if (report_take(t, report) == 0) {
+		(void)jobs_run(l->jobs, install_work, install_done, t, &t->err);
 	}
 	json_decref(report);
 	if (t->err.code != 0) {

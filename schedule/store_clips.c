@@ -6,7 +6,8 @@
 
 #define COLUMNS                                                                          \
 	"SELECT id, title, duration_ms, size_bytes, channels, loudness_lufs,"            \
-	" true_peak_dbtp, created_us, author FROM clip"
+	" true_peak_dbtp, gain_db, output_lufs, level_limit, created_us, author FROM "   \
+	"clip"
 
 static int load(struct query *q, void *ret, struct error *err) {
 	struct clip *clip = ret;
@@ -22,6 +23,9 @@ static int load(struct query *q, void *ret, struct error *err) {
 	clip->channels = (int)query_int(q);
 	clip->loudness_lufs = query_real(q);
 	clip->true_peak_dbtp = query_real(q);
+	clip->gain_db = query_real(q);
+	clip->output_lufs = query_real(q);
+	query_name(q, clip_limit_parse, &clip->limit);
 	clip->created_us = query_int(q);
 	clip->author = query_text(q);
 	int rc = query_fault(q, err);
@@ -78,6 +82,11 @@ static int check_level(const char *field, double value, struct error *err) {
 				  : check_real("clip", field, value, -1000, 1000, err);
 }
 
+static int check_gain(double gain_db, double output_lufs, struct error *err) {
+	int rc = check_real("clip", "gain_db", gain_db, -60, 30, err);
+	return rc < 0 ? rc : check_level("output_lufs", output_lufs, err);
+}
+
 static int check_clip(const struct clip *clip, struct error *err) {
 	int rc = check_clip_id("clip", "id", clip->id, err);
 	if (rc == 0) {
@@ -99,6 +108,7 @@ static int check_clip(const struct clip *clip, struct error *err) {
 	if (rc == 0) {
 		rc = check_level("true_peak_db", clip->true_peak_dbtp, err);
 	}
+	rc = rc < 0 ? rc : check_gain(clip->gain_db, clip->output_lufs, err);
 	return rc < 0 ? rc
 		      : check_text("clip", "author", clip->author, REMARK_LIMITS, err);
 }
@@ -107,8 +117,9 @@ static int write_clip(struct store *s, const struct clip *clip, struct error *er
 	AUTO(query_done)
 	struct query q =
 		query_new(s, "INSERT INTO clip (id, title, duration_ms, size_bytes,"
-			     " channels, loudness_lufs, true_peak_dbtp, created_us,"
-			     " author) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+			     " channels, loudness_lufs, true_peak_dbtp, gain_db,"
+			     " output_lufs, level_limit, created_us, author)"
+			     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 			     " ON CONFLICT (id) DO NOTHING");
 	query_bind_text(&q, clip->id);
 	query_bind_text(&q, clip->title);
@@ -117,6 +128,9 @@ static int write_clip(struct store *s, const struct clip *clip, struct error *er
 	query_bind_int(&q, clip->channels);
 	query_bind_real(&q, clip->loudness_lufs);
 	query_bind_real(&q, clip->true_peak_dbtp);
+	query_bind_real(&q, clip->gain_db);
+	query_bind_real(&q, clip->output_lufs);
+	query_bind_text(&q, clip_limit_name(clip->limit));
 	query_bind_int(&q, clip->created_us);
 	query_bind_text(&q, clip->author);
 	int added = query_run(&q, err);

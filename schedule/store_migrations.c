@@ -334,10 +334,21 @@ static const char version_8[] =
 	"	ON run (schedule, coalesce(moved_from_us, due_us))"
 	"	WHERE schedule IS NOT NULL;";
 
+/* What a clip is played at, behind its own limiter. One from before keeps the gain it had
+ * until it has been measured so. output_lufs: NULL as in version 1. */
+static const char version_9[] =
+	"ALTER TABLE clip ADD COLUMN gain_db REAL NOT NULL DEFAULT 0"
+	" CHECK (gain_db BETWEEN -60 AND 30);"
+	"ALTER TABLE clip ADD COLUMN output_lufs REAL;"
+	"ALTER TABLE clip ADD COLUMN level_limit TEXT NOT NULL DEFAULT 'unmeasured';"
+	"UPDATE clip SET gain_db = max(-60.0, min(-16.0 - loudness_lufs, 20.0))"
+	" WHERE loudness_lufs IS NOT NULL;"
+	"CREATE INDEX clip_unmeasured ON clip (id) WHERE level_limit = 'unmeasured';";
+
 const char *const *store_migrations(void) {
 	static const char *const all[] = {
 		version_1, version_2, version_3, version_4, version_5,
-		version_6, version_7, version_8, NULL,
+		version_6, version_7, version_8, version_9, NULL,
 	};
 	return all;
 }

@@ -13,6 +13,8 @@ static const char *const run_class_names[] = {"background", "notice", "programme
 static const char *const outcome_names[] = {"planned", "playing", "paused",
 					    "played",  "cut",     "failed",
 					    "missed",  "skipped", "cancelled"};
+static const char *const clip_limit_names[] = {"none", "noise", "peaks", "silence",
+					       "unmeasured"};
 static const char *const resume_names[] = {"resume", "restart", "drop"};
 static const char *const conflict_names[] = {"wait", "skip"};
 static const char *const override_action_names[] = {"skip", "move", "replace"};
@@ -50,6 +52,7 @@ static int name_find(const char *const *names, size_t n, const char *name) {
 
 DEFINE_NAMES(run_class, enum run_class)
 DEFINE_NAMES(outcome, enum outcome)
+DEFINE_NAMES(clip_limit, enum clip_limit)
 DEFINE_NAMES(resume, enum resume)
 DEFINE_NAMES(conflict, enum conflict)
 DEFINE_NAMES(override_action, enum override_action)

@@ -47,6 +47,14 @@ enum outcome {
 };
 
 /* What an interrupted announcement does afterwards. */
+/* Why a clip does not sound as loud as the others. */
+enum clip_limit {
+	CLIP_LIMIT_NONE,       /* it does */
+	CLIP_LIMIT_NOISE,      /* too quiet: more gain would raise its noise */
+	CLIP_LIMIT_PEAKS,      /* its peaks are too far above the rest */
+	CLIP_LIMIT_SILENCE,    /* nothing in it can be measured */
+	CLIP_LIMIT_UNMEASURED, /* taken before it was measured as it is played */
+};
 enum resume { RESUME_RESUME, RESUME_RESTART, RESUME_DROP };
 
 /* What a schedule does where its zone is taken by its equal. */
@@ -93,6 +101,8 @@ int run_class_parse(const char *name, enum run_class *ret);
 const char *outcome_name(enum outcome value);
 int outcome_parse(const char *name, enum outcome *ret);
 bool outcome_final(enum outcome value);
+const char *clip_limit_name(enum clip_limit value);
+int clip_limit_parse(const char *name, enum clip_limit *ret);
 const char *resume_name(enum resume value);
 int resume_parse(const char *name, enum resume *ret);
 const char *conflict_name(enum conflict value);
@@ -177,6 +187,9 @@ struct clip {
 	int channels;
 	double loudness_lufs; /* -HUGE_VAL for silence */
 	double true_peak_dbtp;
+	double gain_db;     /* what it is played at, -60 to 30 */
+	double output_lufs; /* how loud it is then; -HUGE_VAL: silence, or not measured */
+	enum clip_limit limit;
 	int64_t created_us;
 	char *author;
 };

@@ -13,18 +13,61 @@
 #define TEXT_MAX_CHARS 10000
 #define VOICE_MAX_CHARS 60
 
+/* Why it comes out quieter than others; or null. */
+static json_t *render_level_notice(const struct clip *clip) {
+	char zh[200];
+	char en[300];
+	const char *why_zh = "";
+	const char *why_en = "";
+	switch (clip->limit) {
+	case CLIP_LIMIT_NONE:
+		return json_null();
+	case CLIP_LIMIT_SILENCE:
+		return json_pack("{s:s, s:s}", "zh", "其中没有可测量的声音，按原样播放。",
+				 "en",
+				 "Nothing in it is loud enough to be measured; it is "
+				 "played as it is.");
+	case CLIP_LIMIT_UNMEASURED:
+		return json_pack(
+			"{s:s, s:s}", "zh",
+			"由旧版本收入，尚未按播出方式测量，响度可能与其他音频不同。",
+			"en",
+			"It was taken by an older version and not yet measured as it is "
+			"played: it may be quieter than others.");
+	case CLIP_LIMIT_NOISE:
+		why_zh = "录音太轻，再放大会抬高噪声；请靠近话筒重录。";
+		why_en = "it was recorded so quietly that more gain would raise its "
+			 "noise; record it closer to the microphone.";
+		break;
+	case CLIP_LIMIT_PEAKS:
+		why_zh = "个别峰值（咔嗒声、碰撞声、鼓声）远高于其余部分；请去掉峰值或重"
+			 "录。";
+		why_en = "single peaks (clicks, knocks, drums) stand too far above the "
+			 "rest; take them out, or record it anew.";
+		break;
+	}
+	snprintf(zh, sizeof(zh), "播出响度 %.1f LUFS，低于其他音频：%s",
+		 clip->output_lufs, why_zh);
+	snprintf(en, sizeof(en), "It comes out at %.1f LUFS, quieter than others: %s",
+		 clip->output_lufs, why_en);
+	return json_pack("{s:s, s:s}", "zh", zh, "en", en);
+}
+
+static json_t *render_level(double value) {
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
 static json_t *render_clip(const struct tz *tz, const struct clip *clip) {
-	return json_pack("{s:s, s:s?, s:I, s:o, s:o, s:I, s:i, s:o, s:s?}", "id",
-			 clip->id, "title", clip->title, "duration_ms",
-			 (json_int_t)clip->duration_ms, "loudness_lufs",
-			 isfinite(clip->loudness_lufs) ? json_real(clip->loudness_lufs)
-						       : json_null(),
-			 "true_peak_db",
-			 isfinite(clip->true_peak_dbtp) ? json_real(clip->true_peak_dbtp)
-							: json_null(),
-			 "size_bytes", (json_int_t)clip->size_bytes, "channels",
-			 clip->channels, "created", render_time(tz, clip->created_us),
-			 "author", clip->author);
+	return json_pack(
+		"{s:s, s:s?, s:I, s:o, s:o, s:f, s:o, s:s, s:o, s:I, s:i, s:o, s:s?}",
+		"id", clip->id, "title", clip->title, "duration_ms",
+		(json_int_t)clip->duration_ms, "loudness_lufs",
+		render_level(clip->loudness_lufs), "true_peak_db",
+		render_level(clip->true_peak_dbtp), "gain_db", clip->gain_db,
+		"output_lufs", render_level(clip->output_lufs), "level_limit",
+		clip_limit_name(clip->limit), "level_notice", render_level_notice(clip),
+		"size_bytes", (json_int_t)clip->size_bytes, "channels", clip->channels,
+		"created", render_time(tz, clip->created_us), "author", clip->author);
 }
 
 /* The cursor of clips is the time and id of the last one: "1795449806000000-6f1c...". */

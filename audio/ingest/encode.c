@@ -15,6 +15,7 @@ struct encoder {
 	OggOpusComments *comments;
 	OggOpusEnc *enc;
 	int fd;
+	int64_t bytes;   /* written */
 	int write_errno; /* of the first write that failed */
 };
 
@@ -28,6 +29,7 @@ static int on_write(void *arg, const unsigned char *data, opus_int32 len) {
 		}
 		data += n;
 		len -= (opus_int32)n;
+		e->bytes += n;
 	}
 	return 0;
 }
@@ -94,7 +96,7 @@ int encode_add(struct encoder *e, const float *frames, int n, struct error *err)
 	return rc == OPE_OK && e->write_errno == 0 ? 0 : encode_fail(e, rc, err);
 }
 
-int encode_end(struct encoder *e, struct error *err) {
+int64_t encode_end(struct encoder *e, struct error *err) {
 	int rc = ope_encoder_drain(e->enc);
-	return rc == OPE_OK && e->write_errno == 0 ? 0 : encode_fail(e, rc, err);
+	return rc == OPE_OK && e->write_errno == 0 ? e->bytes : encode_fail(e, rc, err);
 }

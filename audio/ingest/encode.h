@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct encoder;
 
@@ -16,5 +17,5 @@ DEFINE_AUTO(struct encoder *, encode_free)
 
 /* Interleaved frames. -ENOSPC and other errors of write(2). */
 int encode_add(struct encoder *e, const float *frames, int n, struct error *err);
-/* Writes what is still held, and the end. */
-int encode_end(struct encoder *e, struct error *err);
+/* Writes what is still held, and the end. Returns the bytes of the file. */
+int64_t encode_end(struct encoder *e, struct error *err);

@@ -7,7 +7,9 @@
  * every right (Landlock, namespaces where there are any, seccomp, rlimits).
  *
  * Report, exit 0:  {"kept": true|false, "duration_ms", "channels", "loudness_lufs":
- * number|null, "true_peak_dbtp": number|null, "input": "FLAC, 44100 Hz, 2 channels"}
+ * number|null, "true_peak_dbtp": number|null, "input": "FLAC, 44100 Hz, 2 channels",
+ * "gain_db": number, "output_lufs": number|null, "level_limit": "none" or as in
+ * levelling.h}
  * kept: fd 0 was Opus and fits as it is; fd 1 stays empty.
  * Report, exit 1:  {"error": "sentence with the decoder's words", "errno": EINVAL, or
  * EFBIG where it is too large or too long}   the upload is at fault (422).
@@ -15,8 +17,9 @@
  * full (507), anything else 500. A signal, or no report, is a 500 as well.
  *
  * Loudness and true peak are those of what the engine plays: the average of the channels.
- * loudness null: silence. Mono and stereo stay as they are, more channels are mixed to
- * mono. */
+ * loudness null: silence. gain_db is what it is to be played at, output_lufs how loud it
+ * comes out then, behind its limiter. Mono and stereo stay as they are, more channels are
+ * mixed to mono. */
 #pragma once
 
 #define INGEST_REPORT_FD 3

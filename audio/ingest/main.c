@@ -3,6 +3,7 @@
 #include "decode.h"
 #include "encode.h"
 #include "ingest.h"
+#include "levelling.h"
 #include "measure.h"
 #include "sandbox.h"
 
@@ -20,11 +21,14 @@
 
 #define IN_FD 0
 #define OUT_FD 1
-/* The upload is mapped whole; decoders, encoder and their tables need the rest. */
-#define MEMORY_BYTES (INGEST_BYTES_MAX + 400LL * 1000 * 1000)
 #define FILE_BYTES (300LL * 1000 * 1000)
+/* The upload and what comes of it are mapped whole; decoders, encoder and their tables
+ * need the rest. */
+#define MEMORY_BYTES (INGEST_BYTES_MAX + FILE_BYTES + 400LL * 1000 * 1000)
 /* Four hours on a slow box. */
-#define CPU_S 1800
+#define CPU_S 3600
+/* An encoder at another rate may round the length up. */
+#define LEVEL_SLACK_MS 1000
 
 enum ending { ENDING_DONE = 0, ENDING_UPLOAD = 1, ENDING_BOX = 2 };
 
@@ -34,6 +38,8 @@ struct facts {
 	int64_t duration_ms;
 	double lufs;
 	double dbtp;
+	int64_t bytes; /* of what was encoded */
+	struct level level;
 };
 
 #if SANDBOX_SANITIZED
@@ -81,7 +87,7 @@ static enum ending end_failed(enum ending ending, const struct error *err) {
 }
 
 static int append_number(struct str *s, const char *name, double value) {
-	return isfinite(value) ? str_printf(s, ", \"%s\": %.2f", name, value)
+	return isfinite(value) ? str_printf(s, ", \"%s\": %.3f", name, value)
 			       : str_printf(s, ", \"%s\": null", name);
 }
 
@@ -94,6 +100,10 @@ static enum ending end_done(const struct facts *facts) {
 			    facts->info.channels, facts->info.input);
 	rc = rc < 0 ? rc : append_number(&s, "loudness_lufs", facts->lufs);
 	rc = rc < 0 ? rc : append_number(&s, "true_peak_dbtp", facts->dbtp);
+	rc = rc < 0 ? rc : append_number(&s, "gain_db", facts->level.gain_db);
+	rc = rc < 0 ? rc : append_number(&s, "output_lufs", facts->level.lufs);
+	rc = rc < 0 ? rc
+		    : str_printf(&s, ", \"level_limit\": \"%s\"", facts->level.limit);
 	rc = rc < 0 ? rc : str_append(&s, "}\n");
 	if (rc < 0) {
 		return ENDING_BOX;
@@ -109,10 +119,11 @@ static enum ending judge(int rc) {
 
 static enum ending convert(struct decoder *d, struct facts *facts, struct error *err) {
 	static float frames[2 * DECODE_FRAMES];
+	static float mono[DECODE_FRAMES];
 	AUTO(measure_free) struct measure *measure = NULL;
 	AUTO(encode_free) struct encoder *encoder = NULL;
 	int channels = facts->info.channels;
-	int rc = measure_new(facts->info.rate, channels, &measure, err);
+	int rc = measure_new(facts->info.rate, MEASURE_PEAK_TOO, &measure, err);
 	if (rc == 0 && !facts->kept) {
 		rc = encode_new(OUT_FD, facts->info.rate, channels, &encoder, err);
 	}
@@ -124,13 +135,15 @@ static enum ending convert(struct decoder *d, struct facts *facts, struct error 
 		if (n == 0) {
 			break;
 		}
-		rc = measure_add(measure, frames, n, err);
+		measure_mix(frames, n, channels, mono);
+		rc = measure_add(measure, mono, n, err);
 		if (rc == 0 && encoder != NULL) {
 			rc = encode_add(encoder, frames, n, err);
 		}
 	}
 	if (rc == 0 && encoder != NULL) {
-		rc = encode_end(encoder, err);
+		facts->bytes = encode_end(encoder, err);
+		rc = facts->bytes < 0 ? (int)facts->bytes : 0;
 	}
 	if (rc == 0) {
 		rc = measure_end(measure, &facts->lufs, &facts->dbtp, err);
@@ -139,8 +152,28 @@ static enum ending convert(struct decoder *d, struct facts *facts, struct error 
 	return rc == 0 ? ENDING_DONE : ENDING_BOX;
 }
 
-static enum ending ingest(const void *data, size_t size, struct facts *facts,
-			  struct error *err) {
+/* Runs what plays the clip over the very file that will be played. */
+static enum ending level(const void *data, size_t size, struct facts *facts,
+			 struct error *err) {
+	static float frames[2 * DECODE_FRAMES];
+	AUTO(decode_free) struct decoder *d = NULL;
+	AUTO(levelling_free) struct levelling *levelling = NULL;
+	int rc =
+		decode_open(data, size, INGEST_DURATION_MAX_MS + LEVEL_SLACK_MS, &d, err);
+	rc = rc < 0 ? rc : levelling_new(facts->lufs, facts->dbtp, &levelling, err);
+	while (rc == 0) {
+		rc = decode_read(d, frames, err);
+		if (rc <= 0) {
+			break;
+		}
+		rc = levelling_add(levelling, frames, rc, facts->info.channels, err);
+	}
+	rc = rc < 0 ? rc : levelling_end(levelling, &facts->level, err);
+	return rc < 0 ? ENDING_BOX : ENDING_DONE;
+}
+
+static enum ending ingest(const void *data, size_t size, const void *out,
+			  struct facts *facts, struct error *err) {
 	facts->kept = true;
 	for (;;) {
 		AUTO(decode_free) struct decoder *d = NULL;
@@ -151,8 +184,20 @@ static enum ending ingest(const void *data, size_t size, struct facts *facts,
 		decode_info(d, &facts->info);
 		facts->kept = facts->kept && facts->info.keepable;
 		enum ending ending = convert(d, facts, err);
-		if (ending != ENDING_DONE || !facts->kept || decode_keepable(d)) {
+		if (ending != ENDING_DONE) {
 			return ending;
+		}
+		if (!facts->kept && out == NULL) {
+			error_set(err, EIO,
+				  "fd 1 is not a file that can be read: dalaba-ingest "
+				  "is run by dalabad");
+			return ENDING_BOX;
+		}
+		if (!facts->kept) {
+			return level(out, (size_t)facts->bytes, facts, err);
+		}
+		if (decode_keepable(d)) {
+			return level(data, size, facts, err);
 		}
 		facts->kept = false; /* once more, into a file of our own */
 	}
@@ -181,6 +226,13 @@ static int map_upload(const void **ret_data, size_t *ret_size, struct error *err
 	return 0;
 }
 
+/* To be read once it is written: nothing is mapped any more then. NULL where it cannot
+ * be. */
+static const void *map_output(void) {
+	void *out = mmap(NULL, (size_t)FILE_BYTES, PROT_READ, MAP_SHARED, OUT_FD, 0);
+	return out != MAP_FAILED ? out : NULL;
+}
+
 int main(void) {
 	struct error err = {0};
 	const void *data = NULL;
@@ -195,6 +247,7 @@ int main(void) {
 	if (rc < 0) {
 		return end_failed(judge(rc), &err);
 	}
+	const void *out = map_output();
 	/* What plays now goes first; where the box does not allow this, nothing is lost.
 	 */
 	(void)setpriority(PRIO_PROCESS, 0, 10);
@@ -206,6 +259,6 @@ int main(void) {
 		return end_failed(ENDING_BOX, &err);
 	}
 	struct facts facts = {0};
-	enum ending ending = ingest(data, size, &facts, &err);
+	enum ending ending = ingest(data, size, out, &facts, &err);
 	return ending == ENDING_DONE ? end_done(&facts) : end_failed(ending, &err);
 }

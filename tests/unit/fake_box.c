@@ -200,6 +200,8 @@ static void library_turn(void) {
 		all_spoken = true;
 		struct clip clip = {.created_us = the_box->now_us,
 				    .loudness_lufs = -20.0,
+				    .gain_db = 4.0,
+				    .output_lufs = -16.0,
 				    .channels = 1};
 		memset(clip.id, 'a', CLIP_ID_SIZE - 1);
 		clip.title = strdup("spoken");

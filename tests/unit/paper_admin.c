@@ -341,6 +341,8 @@ static const struct clip clip = {.id = PAPER_CLIP,
 				 .channels = 1,
 				 .loudness_lufs = -18.5,
 				 .true_peak_dbtp = -2.0,
+				 .gain_db = 2.5,
+				 .output_lufs = -16.0,
 				 .created_us = NOW_US,
 				 .author = (char *)(uintptr_t) "root"};
 

@@ -102,6 +102,9 @@ int add_clip(struct store *s, int number, struct error *err) {
 			    .channels = 1,
 			    .loudness_lufs = -17.25,
 			    .true_peak_dbtp = -0.5,
+			    .gain_db = 2.75,
+			    .output_lufs = -16.625,
+			    .limit = CLIP_LIMIT_PEAKS,
 			    .created_us = NOON_US + number,
 			    .author = text("clerk")};
 	strcpy(clip.id, clip_id(number));

@@ -18,6 +18,8 @@
 #include <cmocka.h>
 
 #define FRAMES 96123
+#define BURST_FRAMES 240000
+#define BURST_GAIN_DB 12.0
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static char folder[] = "/tmp/dalaba-clip-XXXXXX";
@@ -53,6 +55,23 @@ static void write_clip(const char *name, int channels, int chained) {
 	ope_comments_destroy(comments);
 }
 
+/* As speech is: loud for a moment, low for long. */
+static void write_bursts(const char *name) {
+	int code = 0;
+	OggOpusComments *comments = ope_comments_create();
+	OggOpusEnc *enc =
+		ope_encoder_create_file(path_of(name), comments, 48000, 1, 0, &code);
+	assert_non_null(enc);
+	for (int i = 0; i < BURST_FRAMES; i++) {
+		double level = i % 33600 < 2400 ? 0.5 : 0.1;
+		float x = (float)(level * sin(2 * M_PI * 500 * i / 48000));
+		assert_int_equal(ope_encoder_write_float(enc, &x, 1), 0);
+	}
+	assert_int_equal(ope_encoder_drain(enc), 0);
+	ope_encoder_destroy(enc);
+	ope_comments_destroy(comments);
+}
+
 static void copy_part(const char *from, const char *to, double share, long flip) {
 	static char bytes[1 << 20];
 	FILE *in = fopen(path_of(from), "re");
@@ -74,6 +93,7 @@ static int set_up(void **state) {
 	write_clip("mono.opus", 1, 0);
 	write_clip("stereo.opus", 2, 0);
 	write_clip("chained.opus", 1, 1);
+	write_bursts("bursts.opus");
 	copy_part("mono.opus", "short.opus", 0.6, 0);
 	copy_part("mono.opus", "damaged.opus", 1.0, 9000);
 	copy_part("mono.opus", "header.opus", 0.001, 0);
@@ -87,9 +107,9 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
 	(void)state;
-	static const char *const names[] = {"mono.opus",  "stereo.opus",  "chained.opus",
-					    "short.opus", "damaged.opus", "header.opus",
-					    "text.opus"};
+	static const char *const names[] = {"mono.opus",   "stereo.opus", "chained.opus",
+					    "bursts.opus", "short.opus",  "damaged.opus",
+					    "header.opus", "text.opus"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		unlink(path_of(names[i]));
 	}
@@ -107,11 +127,11 @@ static double power_of(const float *x, size_t n, double hz) {
 	return 2 * sqrt(re * re + im * im) / (double)n;
 }
 
-static float *read_clip(const char *name, size_t piece, size_t *ret) {
+static float *read_at(const char *name, double gain_db, size_t piece, size_t *ret) {
 	AUTO(clip_free) struct clip *c = NULL;
 	struct error err = {0};
-	assert_int_equal(clip_open(path_of(name), NULL, 0, &c, &err), 0);
-	float *frames = calloc(FRAMES + 20000, sizeof(*frames));
+	assert_int_equal(clip_open(path_of(name), NULL, 0, gain_db, &c, &err), 0);
+	float *frames = calloc(BURST_FRAMES + 20000, sizeof(*frames));
 	assert_non_null(frames);
 	size_t n = 0;
 	int got = 0;
@@ -122,6 +142,10 @@ static float *read_clip(const char *name, size_t piece, size_t *ret) {
 	assert_int_equal(n, clip_frames(c));
 	*ret = n;
 	return frames;
+}
+
+static float *read_clip(const char *name, size_t piece, size_t *ret) {
+	return read_at(name, 0, piece, ret);
 }
 
 static void reads_any_way_the_same(void **state) {
@@ -155,7 +179,7 @@ static void reads_from_any_frame(void **state) {
 		float *whole = read_clip(names[k], 960, &n);
 		AUTO(clip_free) struct clip *c = NULL;
 		struct error err = {0};
-		assert_int_equal(clip_open(path_of(names[k]), NULL, 0, &c, &err), 0);
+		assert_int_equal(clip_open(path_of(names[k]), NULL, 0, 0, &c, &err), 0);
 		float worst = 0.0F;
 		for (size_t i = 0; i < LENGTH(sought); i++) {
 			float frames[5760];
@@ -179,6 +203,50 @@ static void reads_from_any_frame(void **state) {
 	}
 }
 
+/* Peaks that its gain takes too high are limited, the rest has all of it; where the clip
+ * begins and ends is as it was, however it is read, and from wherever. */
+static void limits_what_its_gain_takes_too_high(void **state) {
+	(void)state;
+	size_t n = 0;
+	size_t m = 0;
+	float *plain = read_clip("bursts.opus", 960, &n);
+	float *whole = read_at("bursts.opus", BURST_GAIN_DB, 960, &m);
+	float *again = read_at("bursts.opus", BURST_GAIN_DB, 77, &m);
+	assert_int_equal(n, BURST_FRAMES);
+	assert_int_equal(m, BURST_FRAMES);
+	assert_memory_equal(whole, again, n * sizeof(*whole));
+	float peak = 0.0F;
+	for (size_t i = 0; i < n; i++) {
+		peak = fmaxf(peak, fabsf(whole[i]));
+	}
+	print_message("peak %.2f dBFS\n", 20 * log10((double)peak));
+	assert_true(peak < powf(10, -1.3F / 20) && peak > powf(10, -2.0F / 20));
+	/* A second behind a burst nothing is taken any more. */
+	float most = (float)pow(10, BURST_GAIN_DB / 20);
+	for (size_t i = 33600 - 480; i < 33600 - 240; i++) {
+		assert_true(fabsf(whole[i] - plain[i] * most) < 0.01F);
+	}
+	AUTO(clip_free) struct clip *c = NULL;
+	struct error err = {0};
+	float worst = 0.0F;
+	assert_int_equal(
+		clip_open(path_of("bursts.opus"), NULL, 0, BURST_GAIN_DB, &c, &err), 0);
+	for (int64_t from = 70000; from < BURST_FRAMES; from += 33333) {
+		float frames[5760];
+		assert_int_equal(clip_seek(c, from, &err), 0);
+		int got = clip_read(c, frames, 960, &err);
+		for (int f = 0; f < got; f++) {
+			worst = fmaxf(worst, fabsf(frames[f] - whole[from + f]));
+		}
+	}
+	print_message("from within: at most %.1f dB off\n",
+		      20 * log10((double)worst + 1e-12));
+	assert_true(worst < 2.0F / 32768.0F);
+	free(plain);
+	free(whole);
+	free(again);
+}
+
 static const struct bad_case {
 	const char *name;
 	int code;
@@ -198,7 +266,7 @@ static void refuses_what_does_not_play(void **state) {
 		struct clip *c = NULL;
 		struct error err = {0};
 		float frames[960];
-		int rc = clip_open(path_of(bads[i].name), NULL, 0, &c, &err);
+		int rc = clip_open(path_of(bads[i].name), NULL, 0, 0, &c, &err);
 		while (rc == 0 && (rc = clip_read(c, frames, 960, &err)) > 0) {
 			rc = 0;
 		}
@@ -223,7 +291,7 @@ static void misses_what_a_short_copy_lacks(void **state) {
 	AUTO(clip_free) struct clip *c = NULL;
 	struct error err = {0};
 	float frames[960];
-	int rc = clip_open(path_of("short.opus"), "flood", FRAMES, &c, &err);
+	int rc = clip_open(path_of("short.opus"), "flood", FRAMES, 0, &c, &err);
 	assert_int_equal(rc, 0);
 	while ((rc = clip_read(c, frames, 960, &err)) > 0) {
 	}
@@ -390,6 +458,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_any_way_the_same),
 		cmocka_unit_test(reads_from_any_frame),
+		cmocka_unit_test(limits_what_its_gain_takes_too_high),
 		cmocka_unit_test(refuses_what_does_not_play),
 		cmocka_unit_test(plays_what_a_short_copy_has),
 		cmocka_unit_test(misses_what_a_short_copy_lacks),

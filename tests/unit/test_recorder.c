@@ -83,7 +83,7 @@ static double rms_of(const char *path, double from_s, double to_s, double *ret_o
 	double all = 0.0;
 	int64_t n = 0;
 	int64_t at = 0;
-	assert_int_equal(clip_open(path, NULL, 0, &c, &err), 0);
+	assert_int_equal(clip_open(path, NULL, 0, 0, &c, &err), 0);
 	for (;;) {
 		int got = clip_read(c, frames, 4800, &err);
 		assert_true(got >= 0);

@@ -88,6 +88,9 @@ static void a_clip_comes_back_as_it_was(void **state) {
 	assert_int_equal(clip.channels, 1);
 	assert_true(clip.loudness_lufs == -17.25);
 	assert_true(clip.true_peak_dbtp == -0.5);
+	assert_true(clip.gain_db == 2.75);
+	assert_true(clip.output_lufs == -16.625);
+	assert_int_equal(clip.limit, CLIP_LIMIT_PEAKS);
 	assert_int_equal(clip.created_us, NOON_US + 1);
 	assert_string_equal(clip.author, "clerk");
 
@@ -113,6 +116,8 @@ static void clips_without_loudness_or_alike_in_time(void **state) {
 	struct clip clip = {.channels = 2,
 			    .loudness_lufs = -HUGE_VAL,
 			    .true_peak_dbtp = -HUGE_VAL,
+			    .output_lufs = -HUGE_VAL,
+			    .limit = CLIP_LIMIT_SILENCE,
 			    .created_us = NOON_US};
 	for (int i = 1; i <= 5; i++) {
 		strcpy(clip.id, clip_id(i));
@@ -128,6 +133,7 @@ static void clips_without_loudness_or_alike_in_time(void **state) {
 		assert_int_equal(n, 1);
 		assert_string_equal(items[0].id, clip_id(i));
 		assert_true(items[0].loudness_lufs == -HUGE_VAL);
+		assert_true(items[0].output_lufs == -HUGE_VAL);
 		assert_null(items[0].title);
 		before_us = items[0].created_us;
 		strcpy(before_id, items[0].id);
@@ -135,6 +141,9 @@ static void clips_without_loudness_or_alike_in_time(void **state) {
 	}
 	clip.loudness_lufs = NAN;
 	assert_refused(store_clip_add(s, &clip, &err), EINVAL, "loudness_lufs");
+	clip.loudness_lufs = -HUGE_VAL;
+	clip.gain_db = 31;
+	assert_refused(store_clip_add(s, &clip, &err), EINVAL, "gain_db");
 	strcpy(clip.id, "abc");
 	assert_refused(store_clip_add(s, &clip, &err), EINVAL, "64 hex");
 }

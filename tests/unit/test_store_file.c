@@ -5,6 +5,7 @@
 #include "store_steps.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -351,7 +352,7 @@ static void a_migration_that_fails_changes_nothing(void **state) {
 static void an_older_form_learns_what_is_new(void **state) {
 	(void)state;
 	for (size_t form = 1; store_migrations()[form] != NULL; form++) {
-		const char *old[8] = {NULL};
+		const char *old[MIGRATIONS_MAX] = {NULL};
 		struct store *s = NULL;
 		memcpy(old, store_migrations(), form * sizeof(*old));
 		unlink(path);
@@ -410,6 +411,39 @@ static void form_two_keeps_its_zones(void **state) {
 	assert_int_equal(zone.n_channels, 1);
 	assert_null(zone.amplifier);
 	assert_int_equal(zone.pass, 0);
+	store_close(s);
+}
+
+/* Its clips play at the gain they had, and wait to be measured. */
+static void form_eight_keeps_its_clips(void **state) {
+	(void)state;
+	const char *eighth[MIGRATIONS_MAX] = {NULL};
+	struct store *s = NULL;
+	memcpy(eighth, store_migrations(), 8 * sizeof(*eighth));
+	unlink(path);
+	assert_ok(store_open_with(path, eighth, &s, &err));
+	assert_int_equal(
+		sqlite3_exec(s->db,
+			     "INSERT INTO clip (id, title, duration_ms, size_bytes,"
+			     " channels, loudness_lufs, created_us) VALUES"
+			     " (printf('%064d', 1), 'loud', 1, 1, 1, -10.5, 1),"
+			     " (printf('%064d', 2), 'quiet', 1, 1, 1, -50, 1),"
+			     " (printf('%064d', 3), 'silent', 1, 1, 1, NULL, 1)",
+			     NULL, NULL, NULL),
+		SQLITE_OK);
+	store_close(s);
+	s = NULL;
+	assert_ok(store_open(path, &s, &err));
+	static const double gains[] = {-5.5, 20.0, 0.0};
+	for (int i = 0; i < 3; i++) {
+		char id[CLIP_ID_SIZE];
+		AUTO(clip_done) struct clip clip = {0};
+		snprintf(id, sizeof(id), "%064d", i + 1);
+		assert_ok(store_clip_get(s, id, &clip, &err));
+		assert_true(clip.gain_db == gains[i]);
+		assert_true(clip.output_lufs == -HUGE_VAL);
+		assert_int_equal(clip.limit, CLIP_LIMIT_UNMEASURED);
+	}
 	store_close(s);
 }
 
@@ -559,6 +593,7 @@ int main(void) {
 		TEST(a_migration_keeps_what_there_is),
 		TEST(a_migration_that_fails_changes_nothing),
 		TEST(form_two_keeps_its_zones),
+		TEST(form_eight_keeps_its_clips),
 		TEST(an_older_form_learns_what_is_new),
 		TEST(garbage_is_refused),
 		TEST(a_file_cut_short_is_told),
