@@ -20,7 +20,7 @@ struct note {
 struct chime {
 	const char *name;
 	int64_t frames;
-	double gain;
+	double gain; /* so that it is as loud as clips are: -16 LUFS */
 	struct note notes[NOTES_MAX];
 	size_t n_notes;
 };
@@ -40,15 +40,15 @@ static const struct {
 static const struct chime chimes[] = {
 	{"three-tone",
 	 CHIME_RATE * 29 / 10,
-	 0.28,
+	 0.372,
 	 {{783.991, 0}, {659.255, CHIME_RATE * 6 / 10}, {523.251, CHIME_RATE * 12 / 10}},
 	 3},
 	{"two-tone",
 	 CHIME_RATE * 24 / 10,
-	 0.28,
+	 0.419,
 	 {{659.255, 0}, {523.251, CHIME_RATE * 7 / 10}},
 	 2},
-	{"single", CHIME_RATE * 17 / 10, 0.28, {{587.330, 0}}, 1},
+	{"single", CHIME_RATE * 17 / 10, 0.563, {{587.330, 0}}, 1},
 };
 #define CHIMES (sizeof(chimes) / sizeof(chimes[0]))
 

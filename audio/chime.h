@@ -14,6 +14,6 @@
 const char *const *chime_names(void);
 bool chime_known(const char *name);
 int64_t chime_frames(const char *name); /* length; 0 where unknown */
-/* Writes up to n mono frames from frame `from` on, peak at most -6 dBFS; returns how
- * many, 0 behind the end. */
+/* Writes up to n mono frames from frame `from` on, as loud as a clip (-16 LUFS), peak at
+ * most -2 dBFS; returns how many, 0 behind the end. */
 size_t chime_render(const char *name, int64_t from, float *frames, size_t n);

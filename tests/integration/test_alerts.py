@@ -147,7 +147,7 @@ def test_quiet_hours_do_not_count(horns):
     assert horns.api.get(f"/zones/{horns.zones[0]}")["gain_db"] == -20
     horns.box.close()
     assert "in quiet hours, because it is an emergency" in horns.box.log
-    # A chime at -6 dBFS; at -20 dB it would be 1600.
+    # A chime at -4 dBFS; at -20 dB it would be 2050.
     assert Capture(horns.card.capture).loudest(0) > 8000
 
 

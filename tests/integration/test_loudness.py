@@ -163,6 +163,9 @@ def test_whatever_it_is_sounds_as_loud(wall, folder):
         assert abs(clip["output_lufs"] - TARGET_LUFS) <= WITHIN_LU, (name, clip)
     plays = [(name, wall.horns[i % 7], {"clip": clip["id"]})
              for i, (name, clip) in enumerate(made.items())]  # fmt: skip
+    for i, name in enumerate(("three-tone", "two-tone", "single")):
+        chime = wall.box.announcement([{"chime": name}], name)
+        plays.append((f"chime {name}", wall.horns[4 + i], {"announcement": chime}))
     # In a zone that is turned down, and at another rate, they are as loud as each other too.
     for name in ("Chinese, short", "English, short", "speech from afar", "music"):
         plays.append((f"{name}, at -6 dB", wall.horns[7], {"clip": made[name]["id"]}))

@@ -52,7 +52,7 @@ static void level_and_ends(void **state) {
 			jump = i > 0 ? fmaxf(jump, fabsf(f[i] - f[i - 1])) : jump;
 		}
 		print_message("%s: peak %.3f, steepest %.3f\n", *name, peak, jump);
-		assert_true(peak <= 0.5F);
+		assert_true(peak <= 0.794F); /* -2 dBFS: no limiter has to look at it */
 		assert_true(peak > 0.35F); /* heard, too */
 		assert_true(jump < 0.15F); /* no click */
 		assert_true(fabsf(f[0]) < 1e-4F);
