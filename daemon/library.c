@@ -3,6 +3,8 @@
  *
  *     import: hash the upload (worker) -> known? -> wait for a slot -> dalaba-ingest
  *             (child) -> hash, sync, rename (worker) -> row
+ *     again:  wait for a slot -> dalaba-ingest -> row: clips of before form 9 of the
+ *             database, one after the other, from the start of the daemon on
  *     speak:  known? -> wait for a slot -> espeak-ng (child) -> dalaba-ingest, as above
  *
  * Few children run at once, so that a box on two slow cores still plays. The words of an
@@ -11,6 +13,7 @@
 #include "clock.h"
 #include "jobs.h"
 #include "library_files.h"
+#include "log.h"
 
 #include "audio/ingest/ingest.h"
 #include "audio/speech.h"
@@ -54,6 +57,7 @@ struct task {
 	int opus;   /* what came out */
 	int report; /* reading end */
 	bool kept;  /* upload is the clip */
+	bool again; /* upload is a clip that is there, to be measured */
 	bool urgent;
 	bool waits; /* for a slot */
 	bool slot;  /* has one */
@@ -74,7 +78,9 @@ struct library {
 	struct loop_source *defer; /* for what is ready at once */
 	struct task *tasks;        /* the urgent first, then the oldest */
 	size_t n_tasks;
-	int slots; /* taken */
+	int slots;                   /* taken */
+	bool again;                  /* one is being measured again */
+	char again_at[CLIP_ID_SIZE]; /* the last that was, or was tried */
 };
 
 static void task_free(struct task *t) {
@@ -284,17 +290,30 @@ static int report_take(struct task *t, const json_t *report) {
 					 "words that it can speak");
 }
 
+/* How loud a clip is that was there. */
+static void again_done(struct task *t) {
+	if (t->err.code == 0 && !t->kept) {
+		error_set(&t->err, EINVAL, "its file does not play as it was measured");
+	}
+	if (t->err.code == 0) {
+		(void)store_clip_level(t->library->store, &t->clip, &t->err);
+	}
+	task_finish(t, t->err.code == 0 ? &t->clip : NULL, true);
+}
+
 static void ingest_done(void *arg, const struct jobs_end *end) {
 	struct task *t = arg;
 	struct library *l = t->library;
 	json_t *report = report_read(t->report);
 	if (end->exit_code != 0 || !json_is_object(report)) {
 		ingest_failed(end, report, &t->err);
-	} else if (report_take(t, report) == 0) {
+	} else if (report_take(t, report) == 0 && !t->again) {
 		(void)jobs_run(l->jobs, install_work, install_done, t, &t->err);
 	}
 	json_decref(report);
-	if (t->err.code != 0) {
+	if (t->again) {
+		again_done(t);
+	} else if (t->err.code != 0) {
 		task_finish(t, NULL, false);
 	}
 }
@@ -424,6 +443,102 @@ static void slots_fill(struct library *l) {
 	}
 }
 
+static int task_new(struct library *l, const char *title, const char *author, bool urgent,
+		    library_done_fn done, void *arg, struct task **ret,
+		    struct error *err) {
+	if (l->n_tasks >= TASKS_MAX + (urgent ? TASKS_URGENT : 0)) {
+		return error_set(err, EBUSY,
+				 "%d recordings are being taken in already: try again "
+				 "later",
+				 (int)l->n_tasks);
+	}
+	AUTO(task_free) struct task *t = calloc(1, sizeof(*t));
+	if (t == NULL) {
+		return error_set(err, ENOMEM, "no memory for a recording");
+	}
+	t->library = l;
+	t->urgent = urgent;
+	t->done = done;
+	t->arg = arg;
+	t->words_fd = t->upload = t->opus = t->report = -1;
+	t->title = strdup(title == NULL ? "" : title);
+	t->author = strdup(author == NULL ? "" : author);
+	if (t->title == NULL || t->author == NULL) {
+		return error_set(err, ENOMEM, "no memory for a recording");
+	}
+	*ret = MOVE(t);
+	return 0;
+}
+
+/* Behind those that go before it. */
+static void task_link(struct task *t) {
+	struct task **at = &t->library->tasks;
+	while (*at != NULL && (!t->urgent || (*at)->urgent)) {
+		at = &(*at)->next;
+	}
+	t->next = *at;
+	*at = t;
+	t->library->n_tasks++;
+}
+
+static void again_failed(const struct library *l, const char *reason) {
+	log_warning("clip %.12s could not be measured again, and may be quieter than "
+		    "others: %s",
+		    l->again_at, reason);
+}
+
+static void again_told(void *arg, const struct clip *clip, bool known,
+		       const struct error *err) {
+	(void)clip;
+	(void)known;
+	struct library *l = arg;
+	/* Deleted in between, or at the end of the daemon. */
+	if (err != NULL && err->code != ENOENT && err->code != ECANCELED) {
+		again_failed(l, err->text);
+	}
+	l->again = false;
+	loop_defer_arm(l->defer);
+}
+
+static int again_start(struct library *l, const char *id) {
+	struct task *t = NULL;
+	struct error err;
+	char path[PATH_MAX];
+	/* Where there are too many tasks it comes after one of them. */
+	int rc = task_new(l, NULL, NULL, false, again_told, l, &t, &err);
+	if (rc < 0) {
+		return rc;
+	}
+	memcpy(l->again_at, id, CLIP_ID_SIZE);
+	memcpy(t->clip.id, id, CLIP_ID_SIZE);
+	library_path(l, id, path, sizeof(path));
+	t->upload = open(path, O_RDONLY | O_CLOEXEC);
+	if (t->upload < 0) {
+		again_failed(l, strerror(errno));
+		task_free(t);
+		return 0;
+	}
+	t->again = true;
+	t->waits = true;
+	l->again = true;
+	task_link(t);
+	return 0;
+}
+
+/* The next clip to be measured again, if none is now. */
+static void again_next(struct library *l) {
+	char id[CLIP_ID_SIZE];
+	struct error err = {0};
+	int rc = 0;
+	while (rc == 0 && !l->again) {
+		rc = store_clip_unmeasured(l->store, l->again_at, id, &err);
+		if (rc < 0) {
+			log_warning("clips are not measured again: %s", err.text);
+		}
+		rc = rc > 0 ? again_start(l, id) : -1;
+	}
+}
+
 /* What can end without a worker or a child ends here, outside of the caller's call. */
 static void on_defer(void *arg) {
 	struct library *l = arg;
@@ -440,6 +555,7 @@ static void on_defer(void *arg) {
 		}
 		t = l->tasks; /* the list may have changed */
 	}
+	again_next(l);
 	slots_fill(l);
 }
 
@@ -490,6 +606,7 @@ int library_new(const struct library_config *config, struct loop *loop,
 	if (rc < 0) {
 		return rc;
 	}
+	loop_defer_arm(l->defer); /* for clips to be measured again */
 	*ret = MOVE(l);
 	return 0;
 }
@@ -526,44 +643,6 @@ void library_speech_set(struct library *l, const char *voice, int timeout_s) {
 
 int library_spool(struct library *l, struct error *err) {
 	return library_files_spool(l->data_dir, err);
-}
-
-static int task_new(struct library *l, const char *title, const char *author, bool urgent,
-		    library_done_fn done, void *arg, struct task **ret,
-		    struct error *err) {
-	if (l->n_tasks >= TASKS_MAX + (urgent ? TASKS_URGENT : 0)) {
-		return error_set(err, EBUSY,
-				 "%d recordings are being taken in already: try again "
-				 "later",
-				 (int)l->n_tasks);
-	}
-	AUTO(task_free) struct task *t = calloc(1, sizeof(*t));
-	if (t == NULL) {
-		return error_set(err, ENOMEM, "no memory for a recording");
-	}
-	t->library = l;
-	t->urgent = urgent;
-	t->done = done;
-	t->arg = arg;
-	t->words_fd = t->upload = t->opus = t->report = -1;
-	t->title = strdup(title == NULL ? "" : title);
-	t->author = strdup(author == NULL ? "" : author);
-	if (t->title == NULL || t->author == NULL) {
-		return error_set(err, ENOMEM, "no memory for a recording");
-	}
-	*ret = MOVE(t);
-	return 0;
-}
-
-/* Behind those that go before it. */
-static void task_link(struct task *t) {
-	struct task **at = &t->library->tasks;
-	while (*at != NULL && (!t->urgent || (*at)->urgent)) {
-		at = &(*at)->next;
-	}
-	t->next = *at;
-	*at = t;
-	t->library->n_tasks++;
 }
 
 int library_import(struct library *l, int fd, const char *title, const char *author,

@@ -84,6 +84,12 @@ int store_clip_get(struct store *s, const char *id, struct clip *ret, struct err
 int store_clip_list(struct store *s, int64_t before_us, const char *before_id, int limit,
 		    struct clip **ret, size_t *n, struct error *err);
 /* -EBUSY names the announcement that uses it. */
+/* The clip behind `after` ("" for the first) that was taken before clips were measured as
+ * they are played: 1 and its id, or 0. */
+int store_clip_unmeasured(struct store *s, const char *after, char ret[CLIP_ID_SIZE],
+			  struct error *err);
+/* Its gain_db, output_lufs and limit; -ENOENT. */
+int store_clip_level(struct store *s, const struct clip *clip, struct error *err);
 int store_clip_delete(struct store *s, const char *id, struct error *err);
 void clip_list_free(struct clip *items, size_t n);
 

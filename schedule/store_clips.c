@@ -149,6 +149,41 @@ int store_clip_add(struct store *s, const struct clip *clip, struct error *err) 
 	return rc < 0 ? rc : store_leave(s, write_clip(s, clip, err), err);
 }
 
+int store_clip_unmeasured(struct store *s, const char *after, char ret[CLIP_ID_SIZE],
+			  struct error *err) {
+	AUTO(query_done)
+	struct query q =
+		query_new(s, "SELECT id FROM clip WHERE level_limit = 'unmeasured'"
+			     " AND id > coalesce(?, '') ORDER BY id LIMIT 1");
+	query_bind_text(&q, after);
+	int rc = query_row(&q, err);
+	if (rc > 0) {
+		snprintf(ret, CLIP_ID_SIZE, "%s", query_words(&q));
+	}
+	return rc;
+}
+
+static int write_level(struct store *s, const struct clip *clip, struct error *err) {
+	AUTO(query_done)
+	struct query q = query_new(s, "UPDATE clip SET gain_db = ?, output_lufs = ?,"
+				      " level_limit = ? WHERE id = ?");
+	query_bind_real(&q, clip->gain_db);
+	query_bind_real(&q, clip->output_lufs);
+	query_bind_text(&q, clip_limit_name(clip->limit));
+	query_bind_text(&q, clip->id);
+	int rc = query_run(&q, err);
+	return rc != 0 ? rc
+		       : error_set(err, ENOENT, "there is no clip %s",
+				   store_shown(clip->id));
+}
+
+int store_clip_level(struct store *s, const struct clip *clip, struct error *err) {
+	int rc = check_gain(clip->gain_db, clip->output_lufs, err);
+	rc = rc < 0 ? rc : store_enter(s, err);
+	rc = rc < 0 ? rc : store_leave(s, write_level(s, clip, err), err);
+	return rc < 0 ? rc : 0;
+}
+
 /* What would fall silent without the clip: in words, for its deletion. */
 static int user_of_clip(struct store *s, const char *id, char ret[STORE_USER_SIZE],
 			struct error *err) {

@@ -4,6 +4,7 @@ What cannot come out so loud says why."""
 
 import pathlib
 import re
+import sqlite3
 import subprocess
 
 import numpy as np
@@ -191,3 +192,29 @@ def test_what_cannot_be_as_loud_says_why(wall, folder):
                         for i, (name, clip) in enumerate(made.items())])  # fmt: skip
     for name, clip in made.items():
         assert abs(heard[name][0] - clip["output_lufs"]) <= WITHIN_LU, (name, heard, clip)
+
+
+def test_clips_of_before_are_measured(make_box, folder):
+    """As an older version left them: the gain without a limiter, and nothing measured behind it."""
+    box = make_box().start()
+    made = [box.api.post("/speech", {"text": text}) for text in ("请注意", "大家好", "谢谢")]
+    box.stop()
+    with sqlite3.connect(box.data_dir / "dalaba.db") as db:
+        db.execute("UPDATE clip SET gain_db = -16 - loudness_lufs, output_lufs = NULL,"
+                   " level_limit = 'unmeasured'")  # fmt: skip
+    db.close()
+    lost = min(clip["id"] for clip in made)
+    (box.data_dir / "clips" / lost[:2] / f"{lost}.opus").unlink()
+    box.start()
+    for clip in made:
+        path = f"/clips/{clip['id']}"
+        if clip["id"] == lost:
+            continue
+        box.wait_for(lambda: box.api.get(path)["level_limit"] != "unmeasured", 20, f"{path} measured")
+        now = box.api.get(path)
+        assert abs(now.pop("gain_db") - clip.pop("gain_db")) < 0.3, (now, clip)
+        assert now == clip and now["level_limit"] == "none"
+    now = box.api.get(f"/clips/{lost}")
+    assert now["level_limit"] == "unmeasured" and now["output_lufs"] is None, now
+    assert "not yet measured" in now["level_notice"]["en"]
+    assert f"clip {lost[:12]} could not be measured again" in box.log

@@ -106,6 +106,20 @@ static void a_clip_comes_back_as_it_was(void **state) {
 	assert_int_equal(n, 1);
 	assert_string_equal(items[0].id, clip_id(1));
 	clip_list_free(items, n);
+	char id[CLIP_ID_SIZE] = "";
+	assert_int_equal(store_clip_unmeasured(s, "", id, &err), 0);
+	clip.gain_db = 0;
+	clip.output_lufs = -HUGE_VAL;
+	clip.limit = CLIP_LIMIT_UNMEASURED;
+	assert_ok(store_clip_level(s, &clip, &err));
+	assert_int_equal(store_clip_unmeasured(s, "", id, &err), 1);
+	assert_string_equal(id, clip_id(1));
+	assert_int_equal(store_clip_unmeasured(s, clip_id(1), id, &err), 0);
+	clip.gain_db = NAN;
+	assert_refused(store_clip_level(s, &clip, &err), EINVAL, "gain_db");
+	clip.gain_db = 0;
+	strcpy(clip.id, clip_id(99));
+	assert_refused(store_clip_level(s, &clip, &err), ENOENT, "no clip");
 	assert_ok(store_clip_delete(s, clip_id(3), &err));
 	assert_refused(store_clip_delete(s, clip_id(3), &err), ENOENT, "no clip");
 }
