@@ -509,8 +509,8 @@ static int again_start(struct library *l, const char *id) {
 	if (rc < 0) {
 		return rc;
 	}
-	memcpy(l->again_at, id, CLIP_ID_SIZE);
-	memcpy(t->clip.id, id, CLIP_ID_SIZE);
+	str_copy(l->again_at, sizeof(l->again_at), id);
+	str_copy(t->clip.id, sizeof(t->clip.id), id);
 	library_path(l, id, path, sizeof(path));
 	t->upload = open(path, O_RDONLY | O_CLOEXEC);
 	if (t->upload < 0) {

@@ -53,8 +53,8 @@ static void level_and_ends(void **state) {
 		}
 		print_message("%s: peak %.3f, steepest %.3f\n", *name, peak, jump);
 		assert_true(peak <= 0.794F); /* -2 dBFS: no limiter has to look at it */
-		assert_true(peak > 0.35F); /* heard, too */
-		assert_true(jump < 0.15F); /* no click */
+		assert_true(peak > 0.35F);   /* heard, too */
+		assert_true(jump < 0.15F);   /* no click */
 		assert_true(fabsf(f[0]) < 1e-4F);
 		assert_true(fabsf(f[n - 1]) < 1e-4F);
 		free(f);
