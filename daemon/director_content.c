@@ -11,7 +11,6 @@
 #include <limits.h>
 #include <string.h>
 
-
 /* A text on its way to becoming a clip. Outlives its run, and even the director. */
 struct speaking {
 	struct speaking *next;
