@@ -148,7 +148,7 @@ tier_threads() {
 		tier_failed "build-tsan" "it does not build"
 		return
 	fi
-	meson_tier "thread sanitizer" build-tsan "$((2 * jobs))" --suite threads
+	meson_tier "thread sanitizer" build-tsan "$jobs" --suite threads
 	say "4/6 the whole daemon under it: alerts, calls, recordings, cards that fail (2 minutes)"
 	pytest_tier "threads" build-tsan -m threads tests/integration
 }
@@ -199,7 +199,7 @@ tier_tsan() {
 		tier_failed "build-tsan" "it does not build"
 		return
 	}
-	meson_tier "thread sanitizer" build-tsan "$((2 * jobs))" --suite threads
+	meson_tier "thread sanitizer" build-tsan "$jobs" --suite threads
 	pytest_tier "threads" build-tsan tests/integration
 }
 

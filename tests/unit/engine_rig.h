@@ -53,8 +53,9 @@ struct job *rig_clip(int64_t id, const int64_t *zones, size_t n, const char *pat
 void rig_submit(struct rig *rig, struct job *job);
 
 /* All of main(), whose arguments it gets: runs the tests side by side, each a process of
- * its own, for most of what they do is to wait; with an argument, the one of that name.
- * Returns the exit status. */
+ * its own, for most of what they do is to wait; under the thread sanitizer, where it is
+ * to work, one after the other. With an argument, the one of that name. Returns the exit
+ * status. */
 int rig_main(const struct CMUnitTest *tests, size_t n, int argc, char **argv);
 
 void rig_touch(const struct rig *rig, const char *name);
