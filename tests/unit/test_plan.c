@@ -23,9 +23,9 @@ struct line {
 	const char *class;
 	int64_t length_ms;
 	const char *zones; /* "01": places */
-	const char *more; /* "skip", "within 3600", "expires 2026-03-02T08:01:00+08:00" */
-	const char
-		*once; /* NULL, or "DUE skip", "DUE to TIME", "DUE say X 5000" and both */
+	/* "skip", "within 3600", "expires 2026-03-02T08:01:00+08:00"; "once DUE" and
+	 * "skip", "to TIME", "say X 5000" or the last two. */
+	const char *more;
 };
 
 struct plan_case {
@@ -111,19 +111,20 @@ static void read_line(const struct line *line, size_t place, struct plan_input *
 		source->zones[source->n_zones++] = (uint32_t)(*z - '0');
 	}
 	const char *more = line->more != NULL ? line->more : "";
-	source->conflict = strstr(more, "skip") != NULL ? CONFLICT_SKIP : CONFLICT_WAIT;
+	source->conflict = strcmp(more, "skip") == 0 ? CONFLICT_SKIP : CONFLICT_WAIT;
 	const char *found = strstr(more, "within ");
 	source->play_within_s = found != NULL ? atoi(found + 7) : 0;
 	found = strstr(more, "expires ");
-	if (line->once != NULL) {
-		read_once(line->once, source);
-	}
 	source->said.expires_us = found != NULL ? time_of(found + 8) : TIME_NONE;
+	found = strstr(more, "once ");
+	if (found != NULL) {
+		read_once(found + 5, source);
+	}
 }
 
 static void read_case(const struct plan_case *c, struct tz **tz, struct plan_input *ret) {
-	const char *timezone = c->timezone != NULL ? c->timezone : "Asia/Shanghai";
-	assert_int_equal(tz_load(timezone, tz, NULL), 0);
+	const char *name = c->timezone != NULL ? c->timezone : "Asia/Shanghai";
+	assert_int_equal(tz_load(name, tz, NULL), 0);
 	*ret = (struct plan_input){.tz = *tz,
 				   .now_us = time_of(c->now),
 				   .from_us = time_of(c->now),
@@ -233,15 +234,16 @@ static const struct plan_case cases[] = {
 	 .now = MARCH("06:00:00"),
 	 .until = MARCH("12:00:00"),
 	 .zones = {"quiet 10:00-10:30"},
-	 .lines = {{"0 7,10 * * *", "notice", 60000, "01", NULL,
-		    MARCH("10:00:00") " skip"},
-		   {"0 8 * * *", "notice", 1000, "1", NULL,
-		    MARCH("08:00:00") " to " MARCH("07:00:30")},
-		   {"0 9 * * *", "notice", 1000, "0", NULL,
-		    MARCH("09:00:00") " say X 5000"},
-		   {"30 7 * * *", "notice", 1000, "0", NULL,
-		    MARCH("07:30:00") " say Y 2000 to " MARCH("10:10:00")},
-		   {"30 9 * * *", "notice", 1000, "0", NULL, MARCH("09:31:00") " skip"}},
+	 .lines = {{"0 7,10 * * *", "notice", 60000, "01",
+		    "once " MARCH("10:00:00") " skip"},
+		   {"0 8 * * *", "notice", 1000, "1",
+		    "once " MARCH("08:00:00") " to " MARCH("07:00:30")},
+		   {"0 9 * * *", "notice", 1000, "0",
+		    "once " MARCH("09:00:00") " say X 5000"},
+		   {"30 7 * * *", "notice", 1000, "0",
+		    "once " MARCH("07:30:00") " say Y 2000 to " MARCH("10:10:00")},
+		   {"30 9 * * *", "notice", 1000, "0",
+		    "once " MARCH("09:31:00") " skip"}},
 	 .want = "A0 07:00:00-07:01:00 played\nA1 07:00:00-07:01:00 played\n"
 		 "B1 07:01:00-07:01:01 played: moved from 2026-03-02 08:00 by clerk; "
 		 "30 s later, behind 'A'\n"
@@ -370,8 +372,8 @@ static void what_begins_behind_the_last_day(void **state) {
 		.name = "late",
 		.now = MARCH("20:00:00"),
 		.until = "2026-03-03T00:00:00+08:00",
-		.lines = {{"58 23 * * *", "notice", 600000, "0", NULL, NULL},
-			  {"59 23 * * *", "notice", 60000, "0", NULL, NULL}}};
+		.lines = {{"58 23 * * *", "notice", 600000, "0", NULL},
+			  {"59 23 * * *", "notice", 60000, "0", NULL}}};
 	AUTO(tz_free) struct tz *tz = NULL;
 	AUTO(plan_input_done) struct plan_input in = {0};
 	AUTO(plan_free) struct plan *plan = NULL;
@@ -489,7 +491,7 @@ static void words_that_are_not_spoken(void **state) {
 		.name = "unspoken",
 		.now = MARCH("07:35:00"),
 		.until = MARCH("09:00:00"),
-		.lines = {{"0 7 * * *", "notice", 60000, "0", NULL, NULL}}};
+		.lines = {{"0 7 * * *", "notice", 60000, "0", NULL}}};
 	AUTO(tz_free) struct tz *tz = NULL;
 	AUTO(plan_input_done) struct plan_input in = {0};
 	AUTO(plan_free) struct plan *plan = NULL;
