@@ -144,6 +144,7 @@ static int take_early(struct call *call, int64_t seq, const float *frames, size_
 	take_held(call);
 	if (seq == call->seq) {
 		take(call, frames, n);
+		take_held(call);
 		ret->end = CALLS_CHUNK_TAKEN;
 		return 0;
 	}

@@ -437,6 +437,9 @@ static const struct piece pieces[] = {
 	{110, CALLS_CHUNK_TAKEN, 113, 1}, /* 109 is given up; 111 and 112 waited */
 	{113, CALLS_CHUNK_TAKEN, 114, 0},   {130, CALLS_CHUNK_HELD, 114, 0},
 	{131, CALLS_CHUNK_HELD, 114, 0},    {132, CALLS_CHUNK_HELD, 121, 6},
+	{133, CALLS_CHUNK_TAKEN, 134, 9},   {140, CALLS_CHUNK_HELD, 134, 0},
+	{142, CALLS_CHUNK_HELD, 134, 0},    {143, CALLS_CHUNK_HELD, 134, 0},
+	{141, CALLS_CHUNK_TAKEN, 144, 6}, /* and those behind it have waited enough */
 };
 
 static void pieces_are_put_in_order(void **state) {
