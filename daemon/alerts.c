@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define LATE_NS (3 * NS_PER_S) /* behind the attention chime */
+#define FADING_NS (100 * NS_PER_MS) /* looked at again, where its end is not told */
 #define WRITE_AGAIN_NS (10 * NS_PER_S)
 #define TICK_NS NS_PER_S
 #define STEP_US 2000000 /* a default expiry is moved where the clock jumped by more */
@@ -278,7 +279,7 @@ static void finish(struct alerts *a, struct force *f, int64_t now_ns) {
 		}
 	}
 	f->heard = f->heard || f->played;
-	f->owed = f->phase == PHASE_FALLBACK && f->alert.clip == NULL;
+	f->owed = f->phase == PHASE_FALLBACK && f->alert.clip == NULL && !f->stopped;
 	f->fallen = f->fallen || (f->owed && f->played);
 	if (f->phase == PHASE_WORDS && f->played && !f->last_used) {
 		faults_clear(a->config.faults, f->source);
@@ -330,6 +331,8 @@ static void move_on(struct alerts *a, struct force *f, int64_t now_ns) {
 			finish_once(a, f, now_ns);
 		} else if (f->stopped) {
 			rest(f, now_ns);
+		} else if (director_sounding_fades(a->config.director, f->last_run)) {
+			f->late_ns = now_ns + FADING_NS;
 		} else if (f->spoken) {
 			say_words(a, f);
 		} else if (f->unspeakable || now_ns >= f->late_ns) {
@@ -337,10 +340,11 @@ static void move_on(struct alerts *a, struct force *f, int64_t now_ns) {
 		}
 		break;
 	case PHASE_FALLBACK:
-		if (f->spoken) {
-			say_words(a, f);
-		} else if (f->live == 0) {
+		if (f->live == 0 && (f->stopped || !f->spoken)) {
 			finish(a, f, now_ns);
+		} else if (f->spoken && !f->stopped &&
+			   !director_sounding_fades(a->config.director, f->last_run)) {
+			say_words(a, f);
 		}
 		break;
 	case PHASE_WORDS:

@@ -178,6 +178,20 @@ void director_sounding_lost(struct director *d, int64_t run) {
 	}
 }
 
+bool director_sounding_fades(const struct director *d, int64_t run) {
+	const struct live_run *live = d->runs;
+	while (live != NULL && live->run.id != run) {
+		live = live->next;
+	}
+	for (size_t i = 0; live != NULL && i < live->run.n_zones; i++) {
+		const struct live_zone_run *lzr = &live->zones[i];
+		if (lzr->stage != STAGE_ENDED && lzr->reason[0] == '\0') {
+			return false;
+		}
+	}
+	return live != NULL && !live->told;
+}
+
 void director_stop_alert(struct director *d, int64_t alert, const char *reason) {
 	for (struct live_run *live = d->runs; live != NULL; live = live->next) {
 		for (size_t i = 0; live->run.alert == alert && i < live->run.n_zones;

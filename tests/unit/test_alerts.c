@@ -538,6 +538,29 @@ static void a_stop_ends_this_sounding_alone(void **state) {
 	assert_alert_state(box, id, ALERT_ACTIVE);
 }
 
+static void stopped_just_before_the_words(struct fake_box *box, int64_t speech_us) {
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	box->speech_takes_us = speech_us;
+	int64_t id = ask_simple(box, SEVERITY_SEVERE, zone);
+	fake_box_pass(box, speech_us - 50 * MS);
+	size_t starts = fake_box_starts();
+	assert_int_equal(director_stop_zones(box->director, NULL, "mayor"), 1);
+	fake_box_pass(box, 19 * SECOND);
+	assert_int_equal(fake_box_starts(), starts);
+	assert_alert_state(box, id, ALERT_ACTIVE);
+	fake_box_pass(box, 2 * SECOND);
+	assert_zone_says(zone, "CCW_W_");
+}
+
+/* Words that are ready only while it fades out are no way round the stop. */
+static void a_stop_silences_words_on_their_way(void **state) {
+	stopped_just_before_the_words(*state, SECOND);
+}
+
+static void a_stop_of_a_fallback_too(void **state) {
+	stopped_just_before_the_words(*state, 10 * SECOND);
+}
+
 static void disk(struct fake_box *box, bool full) {
 	const char *sql =
 		full ? "PRAGMA max_page_count = 1" : "PRAGMA max_page_count = 1000000";
@@ -626,6 +649,8 @@ int main(void) {
 		TEST(the_higher_sounds_first_the_lower_between),
 		TEST(equals_take_turns_as_asked),
 		TEST(a_stop_ends_this_sounding_alone),
+		TEST(a_stop_silences_words_on_their_way),
+		TEST(a_stop_of_a_fallback_too),
 		TEST(a_full_disk_silences_nothing),
 		TEST(a_transaction_that_is_lost_silences_nothing),
 	};
