@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LATE_NS (3 * NS_PER_S) /* behind the attention chime */
+#define LATE_NS (3 * NS_PER_S)      /* behind the attention chime */
 #define FADING_NS (100 * NS_PER_MS) /* looked at again, where its end is not told */
 #define WRITE_AGAIN_NS (10 * NS_PER_S)
 #define TICK_NS NS_PER_S
@@ -415,8 +415,8 @@ static void arm(struct alerts *a, int64_t now_ns) {
 		int64_t left_us = f->alert.expires_us - clock_now_us();
 		at_ns = force_active(f) && own_ns < at_ns ? own_ns : at_ns;
 		at_ns = f->done != NULL && f->done_ns < at_ns ? f->done_ns : at_ns;
-		if (force_active(f) && left_us * 1000 < at_ns - now_ns) {
-			at_ns = now_ns + left_us * 1000;
+		if (force_active(f) && clock_span_ns(left_us) < at_ns - now_ns) {
+			at_ns = now_ns + clock_span_ns(left_us);
 		}
 		next_ns = at_ns < next_ns ? at_ns : next_ns;
 	}
@@ -562,7 +562,7 @@ static int load(struct alerts *a, struct error *err) {
 			int64_t now_us = clock_now_us();
 			f->row = true;
 			f->asked_ns = now_ns - (now_us - f->alert.created_us) * 1000;
-			f->ends_ns = now_ns + (f->alert.expires_us - now_us) * 1000;
+			f->ends_ns = now_ns + clock_span_ns(f->alert.expires_us - now_us);
 		}
 		alert_list_free(items, items != NULL ? n : 0);
 		if (rc < 0) {

@@ -105,7 +105,7 @@ static struct force *take_up(struct alerts *a, struct alert *alert, int64_t aske
 	}
 	f->fresh = true;
 	f->asked_ns = asked_ns;
-	f->ends_ns = clock_mono_ns() + (f->alert.expires_us - now_us) * 1000;
+	f->ends_ns = clock_mono_ns() + clock_span_ns(f->alert.expires_us - now_us);
 	return f;
 }
 

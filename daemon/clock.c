@@ -15,6 +15,8 @@
 /* How often it is looked at again: NTP may have come up, or the kernel given it up. */
 #define REJUDGE_US (5 * 1000000LL)
 
+#define REACH_US (INT64_MAX / 1000 - 86400000000LL)
+
 struct clock {
 	int fd;
 	struct loop_source *step;
@@ -56,7 +58,8 @@ static int64_t clocks_apart_ns(void) {
 }
 
 int64_t clock_mono_ns_at(int64_t realtime_us) {
-	return realtime_us * 1000 - clocks_apart_ns();
+	int64_t at_us = realtime_us < REACH_US ? realtime_us : REACH_US;
+	return at_us * 1000 - clocks_apart_ns();
 }
 
 int64_t clock_realtime_us_at(int64_t mono_ns) {

@@ -13,7 +13,14 @@ struct clock;
 /* UTC microseconds (CLOCK_REALTIME), and nanoseconds of CLOCK_MONOTONIC. */
 int64_t clock_now_us(void);
 int64_t clock_mono_ns(void);
-/* Where an instant of one clock lies on the other, as of now. */
+/* A span in ns; one that is longer than 146 years is as long as that. */
+static inline int64_t clock_span_ns(int64_t span_us) {
+	const int64_t most_us = INT64_MAX / 2000;
+	int64_t us = span_us < most_us ? span_us : most_us;
+	return (us > -most_us ? us : -most_us) * 1000;
+}
+/* Where an instant of one clock lies on the other, as of now. What lies further ahead
+ * than nanoseconds reach (the year 2262) lies there. */
 int64_t clock_mono_ns_at(int64_t realtime_us);
 int64_t clock_realtime_us_at(int64_t mono_ns);
 

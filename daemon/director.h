@@ -126,7 +126,8 @@ int director_sound(struct director *d, const struct director_sounding *sounding,
 		   int64_t *ret_run, struct error *err);
 /* The transaction of that claim was rolled back: it plays on without a record. */
 void director_sounding_lost(struct director *d, int64_t run);
-/* It was stopped wherever it has not ended, and fades out: its end is about to be told. */
+/* It was stopped wherever it has not ended, and fades out: its end is about to be told.
+ */
 bool director_sounding_fades(const struct director *d, int64_t run);
 /* Every sounding of the alert, everywhere. */
 void director_stop_alert(struct director *d, int64_t alert, const char *reason);

@@ -11,7 +11,8 @@
 #define TEXT_MAX_CHARS 10000
 #define TITLE_FROM_TEXT 40 /* characters */
 #define CLIP_NAME_LEN 12   /* of its id, where it has no title */
-#define PAST_US 2000000    /* "at" may be this old: requests take their time */
+#define AHEAD_US (36525 * 86400LL * 1000000)
+#define PAST_US 2000000 /* "at" may be this old: requests take their time */
 
 /* -------------------------------------------------------------------------- the list */
 
@@ -189,6 +190,10 @@ static int read_when(const struct request *r, const json_t *body, struct push_bo
 	if (rc > 0 && p->at_us != TIME_NONE && p->at_us < request_now_us(r) - PAST_US) {
 		return error_set_field(err, EINVAL, "at",
 				       "\"at\" is past; leave it out to play at once");
+	}
+	if (rc > 0 && p->at_us != TIME_NONE && p->at_us > request_now_us(r) + AHEAD_US) {
+		return error_set_field(err, EINVAL, "at",
+				       "\"at\" is more than 100 years ahead");
 	}
 	if (rc >= 0) {
 		rc = field_text(body, "class", OPTIONAL, 1, 20, &class, err);

@@ -657,9 +657,9 @@ def test_a_run_is_refused(house):
         ("title", [{"title": title} for title in ("", "x" * 201, "a\nb", 5)]),
         ("zones", [{"zones": zones} for zones in ([], None, [NOBODY], ["East"], 1, [0])]),
         ("areas", [{"areas": areas} for areas in (["99"], ["000000"], [""], 36)]),
-        ("at", [{"at": at} for at in ("now", "2020-01-01T00:00:00Z", 5, "2098-01-01T00:00:00")]),
-        ("class", [{"class": name} for name in ("", "live", "emergency", 1)]),
-        ("volume", [{"volume": 11}]),
+        ("at", [{"at": at} for at in ("now", "2020-01-01T00:00:00Z", 5, "2098-01-01T00:00:00",
+                                       "2292-01-01T00:00:00Z")]),
+        ("class", [{"class": name} for name in ("", "live", "emergency", 1)]), ("volume", [{"volume": 11}]),
     ):  # fmt: skip
         for change in changes:
             problem = api.refused("POST", "/runs", 422, body={**good, **change})

@@ -306,6 +306,21 @@ static void an_hour_is_an_hour_by_any_clock(void **state) {
 	assert_alert_state(box, id, ALERT_EXPIRED);
 }
 
+/* No clock that can be trusted says that it is too far away. */
+static void one_without_an_end_in_sight(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	alert_words_known(box, zone);
+	box->trusted = false;
+	struct alert forever = alert_flood(SEVERITY_SEVERE, zone, 0);
+	forever.expires_us = 253402300799LL * SECOND; /* the last second of 9999 */
+	size_t before = fake_box_starts();
+	int64_t id = alert_ask(box, forever);
+	fake_box_pass(box, MINUTE);
+	assert_alert_state(box, id, ALERT_ACTIVE);
+	assert_int_equal(fake_box_starts() - before, 3);
+}
+
 static void what_cannot_be_spoken_falls_back(void **state) {
 	struct fake_box *box = *state;
 	int64_t zone = fake_box_zone(box, "east", NULL);
@@ -638,6 +653,7 @@ int main(void) {
 		TEST(once_is_once),
 		TEST(nothing_sounds_behind_its_expiry),
 		TEST(an_hour_is_an_hour_by_any_clock),
+		TEST(one_without_an_end_in_sight),
 		TEST(what_cannot_be_spoken_falls_back),
 		TEST(words_that_are_late_follow),
 		TEST(words_behind_the_fallback_do_not_wait),

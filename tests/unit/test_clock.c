@@ -68,6 +68,17 @@ static void the_clocks_agree_both_ways(void **state) {
 	}
 }
 
+#define YEAR_10000 253402300800000000LL
+
+static void far_ahead_is_not_long_ago(void **state) {
+	(void)state;
+	assert_true(clock_mono_ns_at(YEAR_10000) > clock_mono_ns() + INT64_MAX / 3);
+	assert_int_equal(clock_span_ns(5), 5000);
+	assert_int_equal(clock_span_ns(-5), -5000);
+	assert_true(clock_span_ns(YEAR_10000) > INT64_MAX / 3);
+	assert_true(clock_span_ns(-YEAR_10000) < -(INT64_MAX / 3));
+}
+
 /* The kernel as the clock sees it. */
 static bool synchronised;
 
@@ -126,6 +137,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_clock_is_judged),
 		cmocka_unit_test(the_clocks_agree_both_ways),
+		cmocka_unit_test(far_ahead_is_not_long_ago),
 		cmocka_unit_test(a_change_of_trust_is_told),
 	};
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
