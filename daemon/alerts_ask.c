@@ -47,6 +47,12 @@ static int over_already(struct alerts *a, int64_t id, struct error *err) {
 
 static int check_updates(struct alerts *a, const struct alert *alert, struct error *err) {
 	const struct force *f = alerts_force(a, alert->updates);
+	if (alert->drill && f != NULL && force_active(f) && !f->alert.drill) {
+		return error_set_field(err, EINVAL, "updates",
+				       "alert %lld is no drill, so a drill does not "
+				       "replace it; leave out \"updates\", or \"drill\"",
+				       (long long)alert->updates);
+	}
 	if (alert->updates == 0 || (f != NULL && force_active(f))) {
 		return 0;
 	}

@@ -211,6 +211,9 @@ def test_it_repeats_until_it_is_cancelled(horns):
 def test_an_update_and_a_drill(horns):
     first = horns.alert(text="stay inside", repeat_every_s=10)
     time.sleep(0.5)
+    problem = horns.api.refused("POST", "/alerts", 422, body={
+        "text": "x", "zones": horns.zones[:1], "updates": first["id"], "drill": True})  # fmt: skip
+    assert problem["field"] == "updates" and "no drill" in problem["detail"], problem
     second = horns.alert(text="come out", updates=first["id"])
     assert second["updates"] == first["id"]
     was = horns.api.get(f"/alerts/{first['id']}")
