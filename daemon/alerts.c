@@ -234,7 +234,8 @@ static void finish_once(struct alerts *a, struct force *f, int64_t now_ns) {
 		force_end(a, f, ALERT_PLAYED, NULL, "it has sounded once, as asked");
 	} else {
 		rest(f, now_ns);
-		for (size_t i = 0; i < f->failed.n; i++) {
+		/* Words that are owed are owed to all. */
+		for (size_t i = 0; i < f->failed.n && !f->owed; i++) {
 			(void)ids_add(&f->only, f->failed.items[i]);
 		}
 	}
@@ -244,6 +245,9 @@ static void finish_once(struct alerts *a, struct force *f, int64_t now_ns) {
  * all zones would have to wait for that. */
 static bool make_up_in(struct force *f, int64_t zone, int64_t at_ns) {
 	bool repeats = f->alert.repeat_every_s != 0;
+	if (!repeats && f->owed) {
+		return false; /* the words are to come in all zones */
+	}
 	bool all_first = clock_mono_ns() >= f->due_ns || at_ns >= f->due_ns;
 	if ((repeats && all_first) || ids_add(&f->only, zone) < 0) {
 		return false;
@@ -312,6 +316,27 @@ static void say_words(struct alerts *a, struct force *f) {
 	send(a, f, SOUNDING_WORDS);
 }
 
+/* Those that are left of the zones to which it is owed; false where none is. */
+static bool forget_deleted(struct alerts *a, struct force *f) {
+	size_t asked = f->only.n;
+	for (size_t i = f->only.n; i-- > 0;) {
+		if (!director_has_zone(a->config.director, f->only.items[i])) {
+			(void)ids_remove(&f->only, f->only.items[i]);
+		}
+	}
+	return asked == 0 || f->only.n > 0;
+}
+
+/* The gap is over. Who missed it and was deleted meanwhile has all hear it no second
+ * time. */
+static void begin_again(struct alerts *a, struct force *f) {
+	if (!forget_deleted(a, f) && f->alert.repeat_every_s == 0 && f->heard) {
+		force_end(a, f, ALERT_PLAYED, NULL, "it has sounded once, as asked");
+	} else {
+		force_begin(a, f);
+	}
+}
+
 static void move_on(struct alerts *a, struct force *f, int64_t now_ns) {
 	switch (f->phase) {
 	case PHASE_WAIT:
@@ -354,7 +379,7 @@ static void move_on(struct alerts *a, struct force *f, int64_t now_ns) {
 		break;
 	case PHASE_GAP:
 		if (now_ns >= f->next_ns) {
-			force_begin(a, f);
+			begin_again(a, f);
 		}
 		break;
 	}

@@ -141,6 +141,7 @@ int director_stop_zones(struct director *d, const struct ids *zones, const char 
 /* A row of the store was put or deleted. */
 void director_output_changed(struct director *d, int64_t id);
 void director_zone_changed(struct director *d, int64_t id);
+bool director_has_zone(const struct director *d, int64_t id);
 void director_schedule_changed(struct director *d, int64_t id);
 /* One of its overrides was put or deleted. */
 void director_overrides_changed(struct director *d, int64_t schedule);

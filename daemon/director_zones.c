@@ -354,6 +354,10 @@ static void queue_status(const struct director *d, int64_t zone,
 	}
 }
 
+bool director_has_zone(const struct director *d, int64_t id) {
+	return director_zone(d, id) != NULL;
+}
+
 void director_zone_status(const struct director *d, int64_t zone,
 			  struct director_zone_status *ret) {
 	*ret = (struct director_zone_status){0};

@@ -41,6 +41,48 @@ static void a_dead_card_is_tried_again(void **state) {
 	assert_alert_state(box, id, ALERT_PLAYED);
 }
 
+/* After a fallback the words are for those that heard it too, not only for a zone that
+ * heard nothing yet, whether its card comes back or not. */
+static void words_are_owed_to_all(void **state) {
+	struct fake_box *box = *state;
+	int64_t east = fake_box_zone(box, "east", NULL);
+	int64_t west = fake_box_zone(box, "west", NULL);
+	struct alert alert = alert_flood(SEVERITY_SEVERE, east, west);
+	alert.repeat_every_s = 0;
+	box->speech_takes_us = 30 * SECOND;
+	fake_box_break_card(west, "the card is gone");
+	int64_t id = alert_ask(box, alert);
+	alerts_zone_changed(box->alerts, west);
+	fake_box_pass(box, 29 * SECOND);
+	fake_box_break_card(west, NULL);
+	alerts_zone_changed(box->alerts, west);
+	fake_box_pass(box, 2 * SECOND);
+	assert_zone_says(east, "CCW_W_");
+	assert_zone_says(west, "CCW_W_");
+	fake_box_pass(box, MINUTE);
+	assert_alert_state(box, id, ALERT_PLAYED);
+}
+
+/* Where it was heard it is not said again for a zone that is no more. */
+static void a_zone_deleted_before_it_was_heard(void **state) {
+	struct fake_box *box = *state;
+	int64_t east = fake_box_zone(box, "east", NULL);
+	int64_t west = fake_box_zone(box, "west", NULL);
+	alert_words_known(box, east);
+	struct alert alert = alert_flood(SEVERITY_SEVERE, east, west);
+	alert.repeat_every_s = 0;
+	fake_box_break_card(west, "the card is gone");
+	int64_t id = alert_ask(box, alert);
+	fake_box_pass(box, 8 * SECOND);
+	assert_alert_state(box, id, ALERT_ACTIVE);
+	assert_int_equal(store_zone_delete(box->store, west, NULL), 0);
+	director_zone_changed(box->director, west);
+	size_t starts = fake_box_starts();
+	fake_box_pass(box, MINUTE);
+	assert_int_equal(fake_box_starts(), starts);
+	assert_alert_state(box, id, ALERT_PLAYED);
+}
+
 /* The card of one zone comes back: what was missed there sounds at once, and there. */
 static void a_card_that_comes_back_is_not_kept_waiting(void **state) {
 	struct fake_box *box = *state;
@@ -146,6 +188,8 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_dead_card_is_tried_again),
+		TEST(words_are_owed_to_all),
+		TEST(a_zone_deleted_before_it_was_heard),
 		TEST(a_card_that_comes_back_is_not_kept_waiting),
 		TEST(a_card_that_comes_back_in_between_is_made_up_for),
 		TEST(a_flapping_card_takes_nothing_from_others),
