@@ -28,15 +28,16 @@ struct open {
 	int64_t run_id;        /* then; not above 0: it has no record */
 	int64_t started_us;
 	char file[RECORDING_FILE_SIZE];
+	struct recording row; /* once that is written; without the name of the file */
 	struct open *next;
 };
 
 /* What a worker does with files. */
 struct errand {
 	struct recordings *recordings;
-	struct recording *items; /* to be removed; n 0: `file` is to be installed */
+	struct recording *items;
 	size_t n;
-	char file[RECORDING_FILE_SIZE];
+	bool install; /* them, or remove them */
 	struct error err;
 	struct errand *next;
 };
@@ -65,11 +66,10 @@ static void fail(struct recordings *r, const char *text) {
 static void run_errand(void *arg) {
 	struct errand *e = arg;
 	const char *data_dir = e->recordings->config.data_dir;
-	if (e->n == 0) {
-		(void)recordings_files_install(data_dir, e->file, &e->err);
-	}
 	for (size_t i = 0; i < e->n && e->err.code == 0; i++) {
-		(void)recordings_files_remove(data_dir, e->items[i].file, &e->err);
+		const char *file = e->items[i].file;
+		(void)(e->install ? recordings_files_install(data_dir, file, &e->err)
+				  : recordings_files_remove(data_dir, file, &e->err));
 	}
 }
 
@@ -114,10 +114,13 @@ static void end_errand(void *arg) {
 	if (e->err.code != 0) {
 		fail(r, e->err.text);
 	}
-	if (e->n > 0) {
+	/* One that somebody has removed before it was in its place is none. */
+	if (e->err.code == (e->install ? ENOENT : 0)) {
+		forget_rows(r, e);
+	}
+	if (!e->install) {
 		r->pruning = false;
 		if (e->err.code == 0) {
-			forget_rows(r, e);
 			loop_timer_arm_in_us(r->timer, SOON_US);
 		}
 	}
@@ -145,7 +148,7 @@ static void remove_file(struct recordings *r, const char *file) {
 	}
 }
 
-static bool write_row(struct recordings *r, const struct open *o,
+static bool write_row(struct recordings *r, struct open *o,
 		      const struct recorder_end *end) {
 	struct error err = {0};
 	char file[RECORDING_FILE_SIZE];
@@ -169,6 +172,8 @@ static bool write_row(struct recordings *r, const struct open *o,
 		fail(r, text);
 		return false;
 	}
+	o->row = row;
+	o->row.file = NULL;
 	r->bytes += row.size_bytes;
 	return true;
 }
@@ -186,7 +191,7 @@ static struct open *take_open(struct recordings *r, int64_t number) {
 }
 
 /* True where the file is to be moved to its place. */
-static bool settle_end(struct recordings *r, const struct open *o,
+static bool settle_end(struct recordings *r, struct open *o,
 		       const struct recorder_end *end) {
 	if (end->error != 0) {
 		fail(r, end->text);
@@ -211,9 +216,19 @@ static bool settle_end(struct recordings *r, const struct open *o,
 /* Its row is on the disk. Without memory the next start moves the file. */
 static void install(struct recordings *r, const struct open *o) {
 	struct errand *e = calloc(1, sizeof(*e));
-	if (e != NULL) {
-		str_copy(e->file, sizeof(e->file), o->file);
+	struct recording *item = calloc(1, sizeof(*item));
+	char *file = strdup(o->file);
+	if (e != NULL && item != NULL && file != NULL) {
+		*item = o->row;
+		item->file = file;
+		e->items = item;
+		e->n = 1;
+		e->install = true;
 		send_errand(r, e);
+	} else {
+		free(file);
+		free(item);
+		free(e);
 	}
 	r->config.on_recording(r->config.ctx, o->run_id);
 }
@@ -285,8 +300,11 @@ static int begin(struct recordings *r, const struct run *run, int64_t zone,
 	o->zone = zone;
 	recordings_files_name(clock_now_us(), zone, o->number, o->file);
 	recordings_files_new_path(r->config.data_dir, o->file, path, sizeof(path));
-	int rc = recorder_begin(r->recorder, o->number, path, (int)r->config.limits.kbps,
-				err);
+	/* Whoever wanted room may have removed the folder with all that was in it. */
+	int rc = recordings_files_prepare(r->config.data_dir, err);
+	rc = rc < 0 ? rc
+		    : recorder_begin(r->recorder, o->number, path,
+				     (int)r->config.limits.kbps, err);
 	if (rc < 0) {
 		free(o);
 		return rc;
@@ -504,8 +522,14 @@ static void at_the_end(void *arg, const struct recorder_end *end) {
 	struct recordings *r = arg;
 	struct open *o = take_open(r, end->recording);
 	struct error err = {0};
-	if (o != NULL && settle_end(r, o, end) &&
-	    recordings_files_install(r->config.data_dir, o->file, &err) < 0) {
+	int rc = o != NULL && settle_end(r, o, end)
+			 ? recordings_files_install(r->config.data_dir, o->file, &err)
+			 : 0;
+	if (rc < 0) {
+		log_err("%s", err.text);
+	}
+	if (rc == -ENOENT &&
+	    store_recording_delete(r->config.store, o->row.id, &err) < 0) {
 		log_err("%s", err.text);
 	}
 	free(o);

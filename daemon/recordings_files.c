@@ -73,16 +73,17 @@ int recordings_files_install(const char *data_dir, const char *file, struct erro
 	char to[PATH_MAX];
 	recordings_files_new_path(data_dir, file, from, sizeof(from));
 	recordings_files_path(data_dir, file, to, sizeof(to));
+	int rc = recordings_files_prepare(data_dir, err);
 	/* The folders of the year and the month. */
 	size_t known = strlen(to) - strlen(file);
-	for (char *slash = strchr(to + known, '/'); slash != NULL;
+	for (char *slash = strchr(to + known, '/'); rc >= 0 && slash != NULL;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		int rc = make_folder(to, err);
+		rc = make_folder(to, err);
 		*slash = '/';
-		if (rc < 0) {
-			return rc;
-		}
+	}
+	if (rc < 0) {
+		return rc;
 	}
 	if (rename(from, to) < 0) {
 		return error_set(err, errno,

@@ -23,7 +23,7 @@ void recordings_files_path(const char *data_dir, const char *file, char *ret,
 			   size_t size);
 void recordings_files_new_path(const char *data_dir, const char *file, char *ret,
 			       size_t size);
-/* From new to its place. */
+/* From new to its place; -ENOENT where somebody has removed it. */
 int recordings_files_install(const char *data_dir, const char *file, struct error *err);
 /* Wherever it is; 0 also where there was none. */
 int recordings_files_remove(const char *data_dir, const char *file, struct error *err);

@@ -300,6 +300,36 @@ def test_a_full_disk_costs_the_recording_alone(make_box, cards, folder, small_di
     assert Capture(card.capture).find(reference, sound.RATE, 0).snr_db >= 60
 
 
+def test_a_folder_that_is_removed(make_village):
+    """It costs what was in it, and what is being made; that is told, and not listed."""
+    village = make_village()
+    root = village.box.data_dir / "recordings"
+    clip, _ = village.clip(3.0, seed=17)
+    run = village.push([village.left], clip=clip["id"])
+    village.box.wait_run(run, states=("playing",))
+    village.box.wait_for(lambda: files(village.box), 5, "a file")
+    shutil.rmtree(root)
+    village.box.wait_run(run)
+    (fault,) = village.box.wait_for(lambda: village.api.get("/status")["faults"], 10, "the fault")
+    assert "zone1-1.opus' cannot be moved to" in fault["text"] and "No such file" in fault["text"], fault
+    assert outcome(village.box.run(run), village.left)["recording"] is None
+    assert village.api.all("/recordings") == []
+    # The next one is kept, also where the folder goes once more before it.
+    shutil.rmtree(root)
+    again = village.push([village.left], clip=clip["id"])
+    village.box.wait_run(again)
+    assert len(decoded(village, recorded(village, again, village.left))) == 3 * sound.RATE
+    # And where the box stops while it is made.
+    last = village.push([village.left], clip=clip["id"])
+    village.box.wait_run(last, states=("playing",))
+    village.box.wait_for(lambda: len(files(village.box)) == 2, 5, "a file")
+    time.sleep(0.5)
+    shutil.rmtree(root)
+    village.box.stop()
+    village.box.start()
+    assert outcome(village.box.run(last), village.left)["recording"] is None
+
+
 def test_dalabactl_tells_of_it(make_village):
     village = make_village()
     clip, _ = village.clip(0.5, seed=16)
