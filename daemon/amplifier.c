@@ -1,7 +1,7 @@
 /* amplifier.c - see amplifier.h. For each amplifier: `on` is what it should be, `state`
  * what it is as far as we know. Whatever happens, turn() compares the two and does the
  * next thing; a command that still runs is let end first, so that on and off keep their
- * order. */
+ * order. One that switches off is not let keep it from being on for long. */
 #include "amplifier.h"
 
 #include "base/str.h"
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define COMMAND_TIMEOUT_MS 5000
+#define OFF_S 1               /* so long it may take where it is to be on again */
 #define AGAIN_NS 5000000000LL /* what failed is tried again after so long */
 #define LAST_TIMEOUT_MS 1000  /* of all commands at the end */
 
@@ -28,6 +29,8 @@ struct amplifier {
 	bool on;
 	bool running; /* a command */
 	enum state doing;
+	int64_t doing_ns; /* since then */
+	bool stopped;     /* by us: it kept the amplifier from being on */
 	enum state state;
 };
 
@@ -94,7 +97,12 @@ static void on_command_end(void *arg, const struct jobs_end *end) {
 		turn(amp);
 		return;
 	}
-	if (end->timed_out) {
+	if (amp->stopped) {
+		str_format(text, sizeof(text),
+			   "'%s' had not switched it off after %d s, when it was to be "
+			   "on again, and was stopped; try it by hand",
+			   argv[0], OFF_S);
+	} else if (end->timed_out) {
 		str_format(text, sizeof(text),
 			   "'%s' did not end within %d s and was stopped; try it by hand",
 			   argv[0], COMMAND_TIMEOUT_MS / 1000);
@@ -107,6 +115,9 @@ static void on_command_end(void *arg, const struct jobs_end *end) {
 			   argv[0], on ? "on" : "off", end->exit_code);
 	}
 	failed(amp, text);
+	if (on != amp->on) {
+		amp->again_ns = 0; /* it is not what is wanted now */
+	}
 	turn(amp);
 }
 
@@ -121,6 +132,8 @@ static void switch_now(struct amplifier *amp) {
 	} else {
 		struct jobs_child child = command_of(amp, amp->on);
 		amp->doing = amp->on ? STATE_ON : STATE_OFF;
+		amp->doing_ns = clock_mono_ns();
+		amp->stopped = false;
 		rc = jobs_spawn(amp->all->jobs, &child, on_command_end, amp, &err);
 		amp->running = rc >= 0;
 	}
@@ -132,6 +145,8 @@ static void switch_now(struct amplifier *amp) {
 /* On from from_ns; off when that has lain ahead, or has never been, for the hold time. */
 static int64_t decide(struct amplifier *amp, int64_t now_ns) {
 	if (amp->from_ns <= now_ns) {
+		/* What was tried in vain to switch off is tried at once to switch on. */
+		amp->again_ns = amp->on ? amp->again_ns : 0;
 		amp->on = true;
 		amp->released_ns = 0;
 		return INT64_MAX;
@@ -149,6 +164,21 @@ static int64_t decide(struct amplifier *amp, int64_t now_ns) {
 	return off_ns < amp->from_ns ? off_ns : amp->from_ns;
 }
 
+/* Stops a command that keeps it from being on; when it will, INT64_MAX where none does.
+ */
+static int64_t overtake(struct amplifier *amp, int64_t now_ns) {
+	if (!amp->running || !amp->on || amp->doing != STATE_OFF || amp->stopped) {
+		return INT64_MAX;
+	}
+	int64_t due_ns = amp->doing_ns + OFF_S * 1000000000LL;
+	if (due_ns > now_ns) {
+		return due_ns;
+	}
+	amp->stopped = true;
+	jobs_kill(amp->all->jobs, amp);
+	return INT64_MAX;
+}
+
 /* Does what is to be done now, and comes again when there is more. */
 static void turn(void *arg) {
 	struct amplifier *amp = arg;
@@ -162,6 +192,8 @@ static void turn(void *arg) {
 	if (!there && !amp->running && amp->again_ns < next_ns) {
 		next_ns = amp->again_ns;
 	}
+	int64_t stop_ns = overtake(amp, now_ns);
+	next_ns = stop_ns < next_ns ? stop_ns : next_ns;
 	/* A microsecond late rather than early, or it would come for nothing. */
 	loop_timer_arm_us(amp->timer,
 			  next_ns == INT64_MAX ? INT64_MAX : next_ns / 1000 + 1);
@@ -171,10 +203,6 @@ void amplifiers_need(struct amplifiers *a, size_t i, int64_t from_ns) {
 	struct amplifier *amp = &a->items[i];
 	if (amp->from_ns == from_ns) {
 		return;
-	}
-	/* What was tried in vain to switch off is tried at once to switch on. */
-	if (from_ns <= clock_mono_ns() && !amp->on) {
-		amp->again_ns = 0;
 	}
 	amp->from_ns = from_ns;
 	turn(amp);

@@ -5,7 +5,8 @@
  *
  * After a start each is switched off, whatever the last life left. What cannot be
  * switched is a fault, "amplifier NAME", and is tried again every few seconds; the sound
- * does not ask. */
+ * does not ask. A command that switches off is stopped after a second where the amplifier
+ * is to be on again. */
 #pragma once
 
 #include "config_amplifier.h"

@@ -126,6 +126,16 @@ int jobs_spawn(struct jobs *jobs, const struct jobs_child *how, jobs_child_fn do
 	return 0;
 }
 
+static bool killed;
+
+void jobs_kill(struct jobs *jobs, const void *arg) {
+	(void)jobs;
+	assert_ptr_equal(child_arg, arg);
+	assert_non_null(child_done);
+	assert_false(killed);
+	killed = true;
+}
+
 void jobs_drop(struct jobs *jobs, const void *arg) {
 	(void)jobs;
 	child_done = child_arg == arg ? NULL : child_done;
@@ -207,7 +217,7 @@ static int setup(void **state) {
 	(void)state;
 	now_ns = 1000 * SECOND_NS;
 	n_timers = 0;
-	chip_gone = no_program = false;
+	chip_gone = no_program = killed = false;
 	child_done = NULL;
 	story[0] = '\0';
 	log_threshold_set(LOG_CRIT);
@@ -293,6 +303,52 @@ static void commands_come_one_after_the_other(void **state) {
 	pass(60 * SECOND_NS);
 	assert_story("");
 	assert_string_equal(fault_of("amplifier tower"), "");
+}
+
+/* An emergency is not to go unheard as what is to switch off hangs. */
+static void a_hanging_off_does_not_hold_up_on(void **state) {
+	(void)state;
+	amplifiers_need(amplifiers, TOWER, 0);
+	child_ends(0, false);
+	amplifiers_need(amplifiers, TOWER, NEVER);
+	pass(3 * SECOND_NS + SECOND_NS / 2);
+	assert_story("command on|command off|");
+	amplifiers_need(amplifiers, TOWER, 0);
+	pass(SECOND_NS / 4);
+	assert_false(killed);
+	pass(SECOND_NS);
+	assert_true(killed);
+	child_ends(-1, false);
+	assert_story("command on|");
+	if (strstr(fault_of("amplifier tower"), "not switched it off after 1 s") ==
+	    NULL) {
+		fail_msg("'%s'", fault_of("amplifier tower"));
+	}
+	child_ends(0, false);
+	assert_string_equal(fault_of("amplifier tower"), "");
+}
+
+/* Nor one that failed. */
+static void a_failing_off_does_not_hold_up_on(void **state) {
+	(void)state;
+	for (int ahead = 0; ahead < 2; ahead++) {
+		amplifiers_need(amplifiers, TOWER, 0);
+		child_ends(0, false);
+		amplifiers_need(amplifiers, TOWER, NEVER);
+		pass(4 * SECOND_NS);
+		assert_story("command on|command off|");
+		/* Needed while it runs, or a second after it has failed. */
+		amplifiers_need(amplifiers, TOWER, ahead ? now_ns + SECOND_NS : 0);
+		child_ends(4, false);
+		assert_story(ahead ? "" : "command on|");
+		pass(SECOND_NS + SECOND_NS / 10);
+		assert_story(ahead ? "command on|" : "");
+		child_ends(0, false);
+		amplifiers_need(amplifiers, TOWER, NEVER);
+		pass(4 * SECOND_NS);
+		child_ends(0, false);
+		assert_story("command off|");
+	}
 }
 
 static void what_cannot_be_switched_is_a_fault_and_tried_again(void **state) {
@@ -389,6 +445,8 @@ int main(void) {
 		CASE(it_is_on_before_the_sound_and_held_after_it),
 		CASE(the_next_sound_within_the_hold_keeps_it_on),
 		CASE(commands_come_one_after_the_other),
+		CASE(a_hanging_off_does_not_hold_up_on),
+		CASE(a_failing_off_does_not_hold_up_on),
 		CASE(what_cannot_be_switched_is_a_fault_and_tried_again),
 		CASE(a_chip_that_goes_and_comes_back_is_taken_anew),
 		CASE(the_end_switches_all_off),
