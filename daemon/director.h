@@ -115,7 +115,8 @@ struct director_sounding {
 struct director_sounding_end {
 	const struct run *run; /* its id below 0 where the disk refused it */
 	int tag;
-	const struct ids *interrupted; /* zones where something higher came first */
+	const struct ids *interrupted; /* zones where something higher came first, or
+					  that were moved to another output */
 	const struct ids *gaps; /* zones where a card was lost for a while, and more was
 				   missed than of the prelude */
 };

@@ -62,9 +62,9 @@ void director_tell_ended(struct director *d, const struct live_run *live) {
 	AUTO(ids_done) struct ids gaps = {0};
 	for (size_t i = 0; i < live->run.n_zones; i++) {
 		int64_t zone = live->run.zones[i].zone;
-		bool paused = live->zones[i].paused.since_ns != 0;
+		bool again = live->zones[i].paused.since_ns != 0 || live->zones[i].moved;
 		bool lost = live->zones[i].missed_ms > live->prelude_ms;
-		if ((paused && ids_add(&interrupted, zone) < 0) ||
+		if ((again && ids_add(&interrupted, zone) < 0) ||
 		    (lost && ids_add(&gaps, zone) < 0)) {
 			log_err("no memory to remember where '%s' was interrupted",
 				live->run.title);

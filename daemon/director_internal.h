@@ -65,6 +65,7 @@ struct live_zone_run {
 	enum outcome end; /* what an ENGINE_END_CUT will mean: cut, cancelled, skipped */
 	char reason[256]; /* and why */
 	bool yielding;    /* interrupted: it still fades out */
+	bool moved;       /* cut as its zone went to another output */
 	bool soft;        /* the engine plays it ducked */
 	int64_t from_ms;  /* place at which it begins, or will come back */
 	int64_t begin_ms; /* at which its job began */

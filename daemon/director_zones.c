@@ -281,6 +281,7 @@ static void zone_move(struct director *d, int64_t id) {
 			int64_t played_ms = live_run_played_ms(live, i);
 			director_withdraw(d, live, i);
 			if (stage == STAGE_PLAYING) {
+				live->zones[i].moved = true;
 				director_zone_end(d, live, i, OUTCOME_CUT,
 						  "the zone was moved to another output",
 						  played_ms);

@@ -374,6 +374,31 @@ def test_several_at_once(horns):
     assert heard == sorted(heard, reverse=True), "by severity, then by level"
 
 
+@pytest.mark.parametrize("when", ["bells", "words"])
+def test_a_zone_is_moved_amid_it(horns, cards, when):
+    """Whose card is bad is put on another: the alert sounds there, and is over when it has."""
+    spare = cards.add("spare")
+    output = horns.box.output(spare.pcm)
+    if when == "bells":
+        (horns.folder / "slow").touch()
+    alert = horns.alert()
+    horns.box.wait_zone(horns.zones[0], "playing")
+    if when == "words":
+        horns.box.wait_for(lambda: horns.said(), 10, "the words")
+        horns.wait_soundings(alert, 2)
+        horns.box.wait_run(horns.soundings(alert)[1]["id"], 20, states=("playing",))
+    time.sleep(0.5)
+    horns.api.patch(f"/zones/{horns.zones[0]}", {"output": output, "channels": [0]})
+    (horns.folder / "slow").unlink(missing_ok=True)
+    horns.wait_state(alert, "played", 50)
+    cut, *_, last = [outcome(r, horns.zones[0]) for r in horns.soundings(alert)][when == "words" :]
+    assert (cut["outcome"], cut["reason"]) == ("cut", "the zone was moved to another output"), cut
+    assert (last["outcome"], last["reason"]) == ("played", None), last
+    horns.box.close()
+    got = Capture(spare.capture)
+    assert len(got.matches(horns.words, sound.RATE, 0)) == 2  # the headline, and the text
+
+
 @pytest.mark.threads
 def test_a_card_that_comes_back(horns):
     clip, reference = horns.clip(1, seed=31)
