@@ -134,6 +134,16 @@ static void perform(struct fetch *f) {
 	}
 }
 
+/* How libcurl tells of a line of headers that is longer than it takes. */
+static bool too_long(CURLcode rc) {
+#if LIBCURL_VERSION_NUM >= 0x080600
+	if (rc == CURLE_TOO_LARGE) {
+		return true;
+	}
+#endif
+	return rc == CURLE_OUT_OF_MEMORY;
+}
+
 static int ended(const struct fetch *f, struct error *err) {
 	long status = 0;
 	if (f->flood) {
@@ -141,6 +151,11 @@ static int ended(const struct fetch *f, struct error *err) {
 				 "the server's answer begins with more than %d bytes of "
 				 "headers",
 				 HEADERS_MAX);
+	}
+	if (too_long(f->end)) {
+		return error_set(err, EIO,
+				 "the server's answer has a header without an end, or "
+				 "memory is short");
 	}
 	if (f->end == CURLE_HTTP_RETURNED_ERROR &&
 	    curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK) {

@@ -233,6 +233,7 @@ def test_a_stream_breaks_and_the_fallback_sounds(village, radio, how):
         ("page", "no Ogg Opus"),
         ("garbage", "no Ogg Opus"),
         ("headers", "bytes of headers"),
+        ("line", "a header without an end"),
         ("file", '"file" not supported'),
         ("round", "(5) redirects"),
         ("mute", "no sound comes"),

@@ -122,6 +122,11 @@ class Radio:
         while not self.closing.is_set():
             handler.wfile.write(b"X-More: " + b"x" * 1000 + b"\r\n")
 
+    def _line(self, handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-More: ")
+        while not self.closing.is_set():
+            handler.wfile.write(JUNK.replace(b"\n", b"").replace(b"\0", b""))
+
     def _file(self, handler):
         handler.send_response(302)
         handler.send_header("Location", "file:///etc/passwd")
