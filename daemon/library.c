@@ -37,6 +37,7 @@
 #define INGEST_TIMEOUT_MS 60000
 #define INGEST_TIMEOUT_MS_PER_MB 10000
 #define TITLE_MAX 120
+#define AGAIN_SLACK_MS 50 /* that a conversion may have rounded off */
 
 struct task {
 	struct library *library;
@@ -123,6 +124,10 @@ static void task_finish(struct task *t, const struct clip *clip, bool known) {
 	t->done(t->arg, clip, known, clip == NULL ? &t->err : NULL);
 	task_free(t);
 	slots_fill(l);
+	if (!l->again) {
+		/* One to be measured again may have found no room. */
+		loop_defer_arm(l->defer);
+	}
 }
 
 static bool clip_file_there(const struct library *l, const char *clip_id) {
@@ -290,12 +295,27 @@ static int report_take(struct task *t, const json_t *report) {
 					 "words that it can speak");
 }
 
+/* Half a clip is not as loud as the whole. */
+static int check_whole(struct task *t) {
+	struct clip was = {0};
+	int rc = store_clip_get(t->library->store, t->clip.id, &was, &t->err);
+	if (rc == 0 && t->clip.duration_ms + AGAIN_SLACK_MS < was.duration_ms) {
+		rc = error_set(&t->err, EINVAL,
+			       "its file is cut off: it has %.2f of %.2f s; upload it "
+			       "again",
+			       (double)t->clip.duration_ms / 1000,
+			       (double)was.duration_ms / 1000);
+	}
+	clip_done(&was);
+	return rc;
+}
+
 /* How loud a clip is that was there. */
 static void again_done(struct task *t) {
 	if (t->err.code == 0 && !t->kept) {
 		error_set(&t->err, EINVAL, "its file does not play as it was measured");
 	}
-	if (t->err.code == 0) {
+	if (t->err.code == 0 && check_whole(t) == 0) {
 		(void)store_clip_level(t->library->store, &t->clip, &t->err);
 	}
 	task_finish(t, t->err.code == 0 ? &t->clip : NULL, true);
