@@ -437,6 +437,7 @@ void director_calendar_changed(struct director *d) {
 	if (trusted_now(d)) {
 		planner_replan(d->planner, director_now(d));
 	}
+	director_tell_all_void(d);
 	director_wake_soon(d);
 }
 

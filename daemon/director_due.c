@@ -340,12 +340,15 @@ void director_skip_owed(struct director *d) {
 	}
 }
 
+static int64_t over_us(const struct override *o) {
+	return o->to_us > o->due_us ? o->to_us : o->due_us;
+}
+
 void director_tell_void(struct director *d, const struct schedule *schedule) {
 	for (size_t i = 0; i < schedule->n_overrides; i++) {
 		const struct override *o = &schedule->overrides[i];
 		char at[WALL_SIZE];
-		int64_t over_us = o->to_us > o->due_us ? o->to_us : o->due_us;
-		if (over_us > director_now(d) &&
+		if (over_us(o) > director_now(d) &&
 		    override_of(d, schedule, o->due_us) == NULL) {
 			wall_format(d->config.tz, o->due_us, at);
 			log_notice("schedule %lld: the override (%s) of %s is void, "
@@ -353,5 +356,42 @@ void director_tell_void(struct director *d, const struct schedule *schedule) {
 				   (long long)schedule->id,
 				   override_action_name(o->action), at);
 		}
+	}
+}
+
+/* The schedules that do something just once, and it is to come. */
+static int with_overrides(struct director *d, struct ids *ret, struct error *err) {
+	struct store_page page = {.limit = 1000};
+	size_t n = 0;
+	int rc = 0;
+	do {
+		struct override *all = NULL;
+		rc = store_override_list(d->config.store, 0, page, &all, &n, err);
+		for (size_t i = 0; rc >= 0 && i < n; i++) {
+			page.after = all[i].id;
+			if (over_us(&all[i]) > director_now(d)) {
+				rc = ids_add(ret, all[i].schedule);
+			}
+		}
+		override_list_free(all, n);
+	} while (rc >= 0 && n == (size_t)page.limit);
+	return rc;
+}
+
+void director_tell_all_void(struct director *d) {
+	AUTO(ids_done) struct ids schedules = {0};
+	struct error err = {0};
+	int rc = with_overrides(d, &schedules, &err);
+	for (size_t i = 0; rc >= 0 && i < schedules.n; i++) {
+		AUTO(schedule_done) struct schedule schedule = {0};
+		rc = store_schedule_get(d->config.store, schedules.items[i], &schedule,
+					&err);
+		if (rc >= 0) {
+			director_tell_void(d, &schedule);
+		}
+	}
+	if (rc < 0) {
+		log_err("which overrides are void by the calendar is not known: %s",
+			err.text);
 	}
 }

@@ -209,6 +209,8 @@ void director_skip_moved(struct director *d, const struct schedule *schedule);
 void director_skip_owed(struct director *d);
 /* Says which of its overrides are void. */
 void director_tell_void(struct director *d, const struct schedule *schedule);
+/* The same for every schedule: the calendar was changed. */
+void director_tell_all_void(struct director *d);
 
 /* director_record.c */
 /* Writes that zone i plays, is paused, or how it ended, or notes that this is owed. */

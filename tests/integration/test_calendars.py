@@ -72,6 +72,20 @@ def test_schedules_go_by_a_file_at_once_and_after_a_restart(box, folder):
     api.refused("DELETE", "/calendars/宁夏", 404)
 
 
+def test_what_a_file_makes_void_is_said(box, folder):
+    wednesday = coming(2)
+    for year in range(wednesday.year - 1, wednesday.year + 2):
+        box.api.post("/calendars/holiday-cn", file_of(year))
+    schedule = schedule_of(box, folder, "30 6 * * *; workday")
+    at = f"/schedules/{schedule}/overrides"
+    moved = {"due": f"{wednesday}T06:30:00+08:00", "action": "move", "to": f"{wednesday}T09:00:00+08:00"}
+    box.api.post(at, moved)
+    assert "is void" not in box.log
+    box.api.post("/calendars/holiday-cn", file_of(wednesday.year, **{str(wednesday): True}))
+    assert [o["void"] for o in box.api.all(at)] == [True]
+    assert f"schedule {schedule}: the override (move) of {wednesday} 06:30 is void" in box.log
+
+
 def test_a_missing_year_is_said_and_then_known(box, folder):
     api = box.api
     now = datetime.datetime.now(CHINA)
