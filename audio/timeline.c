@@ -95,8 +95,11 @@ static void judge(struct timeline *t, const struct point *p, double low) {
 	double above = 0.0;
 	double later = 0.0;
 	double reports = 0.0;
+	int64_t fewest = INT64_MAX; /* in a span; the last is not over */
 	for (size_t i = 0; i < t->n; i++) {
 		const struct timeline_span *s = &t->spans[i];
+		bool over = i + 1 < t->n || i == 0;
+		fewest = over && s->reports < fewest ? s->reports : fewest;
 		above += p[i].y - t->speed_ppm * 1e-6 * p[i].x - low;
 		later += (double)s->later_ns;
 		reports += (double)s->reports;
@@ -108,8 +111,10 @@ static void judge(struct timeline *t, const struct point *p, double low) {
 	double spread = above / n;
 	if (t->n < FEW_SPANS) {
 		/* Too few to tell. Of so many that are evenly late the earliest is late
-		 * by this. */
-		spread = 2.0 * fmax(spread, 2.0 * t->coarse_ns * n / reports);
+		 * by this; and the line may hang on the spans that have the fewest, when
+		 * all of these are late. Half a frame of it is rounding. */
+		double late_ns = fmax(t->coarse_ns - (double)NS / t->rate / 2.0, 0.0);
+		spread = 2.0 * fmax(spread, 3.0 * late_ns / (double)fewest);
 	} else {
 		/* The line touches the lowest of them, which are the nearer the more
 		 * there are; twice what that gives, for what is late together. */
