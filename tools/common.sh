@@ -91,6 +91,17 @@ build_clang() {
 	configure build-clang clang && compile build-clang
 }
 
+# ordinary_threads: the words before a command that refuse it real-time priority, into $under. The
+# thread sanitizer keeps its own state behind locks that spin: a thread at SCHED_FIFO that waits
+# for one keeps its holder off the processor, for good on a machine with two.
+ordinary_threads() {
+	under=(prlimit --rtprio=0:0)
+	# Who may drop it has a capability that counts for more than the limit.
+	if setpriv --bounding-set=-sys_nice true 2>/dev/null; then
+		under+=(setpriv --inh-caps=-sys_nice --bounding-set=-sys_nice)
+	fi
+}
+
 # The sanitizers of Debian 12 place their shadow at fixed addresses, which newer kernels
 # may have given to a library: run them without address randomisation where that is allowed.
 fixed_addresses() {

@@ -5,6 +5,7 @@
 passed=0 failed=0 skipped=0
 results=test-results
 failed_names=()
+under=() # words before what runs the tests of a tier, see ordinary_threads
 
 # count TIER KIND FILE: adds up what a report (meson or junit) says.
 count() {
@@ -37,7 +38,8 @@ meson_tier() {
 	local tier=$1 dir=$2 processes=$3
 	shift 3
 	rm -f "$dir/meson-logs/testlog.json"
-	fixed_addresses meson test -C "$dir" --num-processes "$processes" --print-errorlogs "$@" \
+	fixed_addresses "${under[@]}" meson test -C "$dir" --num-processes "$processes" \
+		--print-errorlogs "$@" \
 		</dev/null || true
 	count "$tier" meson "$dir/meson-logs/testlog.json"
 }
@@ -52,7 +54,7 @@ pytest_run() {
 	local tier=$1 build=$2
 	shift 2
 	rm -f "$(report_of "$tier")"
-	fixed_addresses env DALABA_BUILD="$PWD/$build" /usr/bin/python3 -m pytest -v \
+	fixed_addresses "${under[@]}" env DALABA_BUILD="$PWD/$build" /usr/bin/python3 -m pytest -v \
 		-p no:cacheprovider --tb=short --color=no --junit-xml="$(report_of "$tier")" "$@" \
 		</dev/null || true
 }
@@ -148,6 +150,8 @@ tier_threads() {
 		tier_failed "build-tsan" "it does not build"
 		return
 	fi
+	local under
+	ordinary_threads
 	meson_tier "thread sanitizer" build-tsan "$jobs" --suite threads
 	say "4/6 the whole daemon under it: alerts, calls, recordings, cards that fail (2 minutes)"
 	pytest_tier "threads" build-tsan -m threads tests/integration
@@ -199,6 +203,8 @@ tier_tsan() {
 		tier_failed "build-tsan" "it does not build"
 		return
 	}
+	local under
+	ordinary_threads
 	meson_tier "thread sanitizer" build-tsan "$jobs" --suite threads
 	pytest_tier "threads" build-tsan tests/integration
 }

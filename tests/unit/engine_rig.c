@@ -338,12 +338,6 @@ float *rig_chime_frames(int repeat, size_t *n) {
 
 /* ---- main ---- */
 
-#ifdef __SANITIZE_THREAD__
-#define AT_ONCE 1
-#else
-#define AT_ONCE RIG_TESTS
-#endif
-
 static int run_one(const struct CMUnitTest *tests, size_t n, const char *name) {
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(tests[i].name, name) == 0) {
@@ -396,7 +390,7 @@ int rig_main(const struct CMUnitTest *tests, size_t n, int argc, char **argv) {
 		return run_one(tests, n, argv[1]);
 	}
 	for (size_t i = 0; i < n && (able || i < started); i++) {
-		for (; able && started < n && started < i + AT_ONCE; started += able) {
+		for (; able && started < n && started < i + RIG_TESTS; started += able) {
 			said[started] = start_one(tests[started].name, &pids[started]);
 			able = said[started] != NULL && pids[started] >= 0;
 		}

@@ -119,13 +119,7 @@ static const struct tape_case tapes[] = {
 	{"slow, many orders", {1, 48000, false, "ppm -150"}, 0.0, true, 4, -150.0},
 };
 
-/* Under the thread sanitizer a glide that is taken back again and again takes longer than
- * the card waits. Glides and orders are tried there each by itself. */
-#ifdef __SANITIZE_THREAD__
-#define TAPES (sizeof(tapes) / sizeof(tapes[0]) - 1)
-#else
 #define TAPES (sizeof(tapes) / sizeof(tapes[0]))
-#endif
 
 static void give_orders(struct rig *rig, struct tape *t, struct kept *k, int64_t zone) {
 	for (int i = 0; i < 12; i++) {
