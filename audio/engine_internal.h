@@ -42,6 +42,8 @@ _Static_assert(RING_RATE == ENGINE_RATE, "rings hold what the engine mixes");
 /* From a job that is ready to its first frame: what all its outputs need to wake, to take
  * back what they queued and to write anew. So they start together. */
 #define ENGINE_MARGIN_NS 6000000LL
+/* Where the threads are ordinary ones, which others keep off the processor meanwhile. */
+#define ENGINE_MARGIN_ORDINARY_NS 30000000LL
 #define ENGINE_STANDS INT64_MIN
 #define ENGINE_PRESTART_NS 300000000LL /* a device runs before it sounds, to be timed */
 
@@ -413,6 +415,7 @@ struct reader {
 	_Atomic bool quit; /* by the core */
 	pthread_t thread;
 	/* The thread's own. */
+	bool urgent; /* goes before ordinary threads */
 	struct track *tracks;
 	struct output *outputs;
 	struct track *closed;     /* to be told */

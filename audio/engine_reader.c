@@ -47,8 +47,9 @@ static void give_start(struct track *track) {
 	int64_t lead_ns = track->submitted_ns + track->lead_ns;
 	start_ns = start_ns > lead_ns ? start_ns : lead_ns;
 	start_ns = track->live ? pace_start(track) : start_ns;
-	set_start(track, start_ns < now_ns + ENGINE_MARGIN_NS ? now_ns + ENGINE_MARGIN_NS
-							      : start_ns);
+	int64_t soonest_ns = now_ns + (track->reader->urgent ? ENGINE_MARGIN_NS
+							     : ENGINE_MARGIN_ORDINARY_NS);
+	set_start(track, start_ns < soonest_ns ? soonest_ns : start_ns);
 }
 
 /* All outputs have what they need to begin. */
@@ -285,12 +286,11 @@ static bool ordered_to_quit(const struct reader *r) {
 
 void *reader_run(void *reader) {
 	struct reader *r = reader;
-	/* It goes before ordinary threads like those it feeds; without, it only is later.
-	 */
 	static const char *const names[READERS] = {[READER_DISK] = "reader",
 						   [READER_LIVE] = "live reader",
 						   [READER_RELAY] = "relay reader"};
-	(void)engine_be_urgent(names[r->kind], ENGINE_PRIORITY_READER);
+	/* Like those it feeds; without, all of them only are later. */
+	r->urgent = engine_be_urgent(names[r->kind], ENGINE_PRIORITY_READER) == 0;
 	while (!ordered_to_quit(r)) {
 		bool more = false;
 		take_commands(r);

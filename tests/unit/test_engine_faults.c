@@ -177,7 +177,8 @@ static void fills_up_with_no_jobs_of_a_driver_that_hangs(void **state) {
 	for (int64_t id = 2; id < 100; id++) {
 		rig_submit(&rig, rig_chime(id, zones, 1, 1));
 		check_end(&rig, id, 1, ENGINE_END_FAILED, "does not answer");
-		/* The reader lets go of it too, and is an ordinary thread in some places. */
+		/* The reader lets go of it too, and is an ordinary thread in some places.
+		 */
 		rig_run(&rig, 0.01);
 	}
 	rig_submit(&rig, rig_chime(100, zones, 2, 1));

@@ -3,6 +3,8 @@
 #include "engine_rig.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -80,6 +82,14 @@ static int compare(const void *a, const void *b) {
 	return (x > y) - (x < y);
 }
 
+static bool may_be_urgent(void) {
+	struct sched_param p = {.sched_priority = 1};
+	bool may = pthread_setschedparam(pthread_self(), SCHED_FIFO, &p) == 0;
+	p.sched_priority = 0;
+	assert_int_equal(pthread_setschedparam(pthread_self(), SCHED_OTHER, &p), 0);
+	return may;
+}
+
 #define PUSHES 25
 /* Into a zone that is silent while its neighbour plays: found as the first frame that is
  * not silence. */
@@ -117,7 +127,8 @@ static void is_heard_at_once(void **state) {
 	qsort(late_ms, PUSHES, sizeof(late_ms[0]), compare);
 	print_message("order to first sample: median %.2f, worst %.2f ms\n",
 		      late_ms[PUSHES / 2], late_ms[PUSHES - 1]);
-	assert_true(late_ms[PUSHES / 2] <= 10.0);
+	/* Ordinary threads are given more time, so that all outputs start together. */
+	assert_true(late_ms[PUSHES / 2] <= (may_be_urgent() ? 10.0 : 40.0));
 	free(h.frames);
 	rig_stop(&rig);
 }
