@@ -79,6 +79,7 @@ struct voice {
 	const struct slews *slews; /* of its output */
 	int64_t origin;            /* content frame (slew.h) of the job's first */
 	int64_t begin_d;           /* device frame of that */
+	int64_t wanted_d;          /* where that is to be, of this round; INT64_MAX */
 	int64_t start_ns;          /* when that is heard */
 	int64_t fade_in_d;  /* sounds from here on, faded in; INT64_MIN: from its start */
 	int64_t cut_d;      /* fades out from here on; INT64_MAX: to its end */

@@ -367,8 +367,23 @@ static void rewind_to(struct output *o, int64_t d) {
 	o->queued -= back;
 }
 
+/* Looked at once in a round: the reader may say when a job begins at any moment, and then
+ * one voice of it would be placed by that, and another in the next round. */
+static void look_at_starts(struct output *o, int64_t now_ns) {
+	for (struct voice *v = o->voices; v != NULL; v = v->next) {
+		const struct voice *same = o->voices;
+		while (same != v && (same->track != v->track || same->in_step ||
+				     same->phase != VOICE_WAITING)) {
+			same = same->next;
+		}
+		v->wanted_d = same == v || v->in_step || v->phase != VOICE_WAITING
+				      ? frame_wanted(o, v, now_ns)
+				      : same->wanted_d;
+	}
+}
+
 /* The first frame that is to sound different from what was written. */
-static int64_t find_change(const struct output *o, int64_t now_ns) {
+static int64_t find_change(const struct output *o) {
 	int64_t open = first_open(o);
 	int64_t change = o->written;
 	for (const struct voice *v = o->voices; v != NULL; v = v->next) {
@@ -377,7 +392,7 @@ static int64_t find_change(const struct output *o, int64_t now_ns) {
 		    (begun && gain_ordered(v))) {
 			change = min64(change, open);
 		} else if (!v->in_step) {
-			change = min64(change, max64(open, frame_wanted(o, v, now_ns)));
+			change = min64(change, max64(open, v->wanted_d));
 		}
 	}
 	return change;
@@ -403,11 +418,11 @@ void voices_settle(struct output *o, int64_t now_ns) {
 	if (o->device == NULL) {
 		return;
 	}
-	rewind_to(o, find_change(o, now_ns));
+	look_at_starts(o, now_ns);
+	rewind_to(o, find_change(o));
 	for (struct voice *v = o->voices; v != NULL; v = v->next) {
-		int64_t d = frame_wanted(o, v, now_ns);
-		if (d != INT64_MAX) {
-			place(o, v, d);
+		if (v->wanted_d != INT64_MAX) {
+			place(o, v, v->wanted_d);
 		}
 		if (gain_ordered(v)) {
 			settle_gain(o, v);
