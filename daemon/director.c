@@ -138,6 +138,7 @@ static void arm(struct director *d, int64_t now_us) {
 			int64_t second = ((now_us + JUDGE_US) / 1000000 + 1) * 1000000;
 			next = earlier(next, second - JUDGE_US);
 			next = earlier(next, director_pass_next_us(live));
+			next = earlier(next, director_together_next_us(d, live));
 		}
 	}
 	loop_timer_arm_us(d->timer, next);

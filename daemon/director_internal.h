@@ -7,7 +7,8 @@
  * zones and outputs as they are set up; director_rejoin.c: cards that are lost in the
  * middle of a run; director_amplifier.c: when their amplifiers are needed;
  * director_relay.c: lines and streams; director_pass.c: zones that sound one after the
- * other; director_content.c: words and clips into a job. */
+ * other; director_together.c: zones that are free a moment apart; director_content.c:
+ * words and clips into a job. */
 #pragma once
 
 #include "director.h"
@@ -119,6 +120,8 @@ struct live_zone {
 	int amplifier;            /* its number; below 0: none */
 	struct contender kept;    /* for this alert, where it has no holder */
 	int64_t kept_until_ns;
+	int64_t left_by; /* the job that sounded there last; 0 */
+	int64_t left_ns; /* when it was told to be over, in the first of its zones */
 };
 
 struct live_output {
@@ -333,6 +336,16 @@ void director_pass_over(struct live_run *live, size_t i);
 int64_t director_pass_deadline_us(const struct live_run *live, size_t i);
 /* When a pause between passes ends that somebody waits for; INT64_MAX. */
 int64_t director_pass_next_us(const struct live_run *live);
+
+/* director_together.c */
+/* `job` of it has ended in zone i. */
+void director_together_left(struct director *d, const struct live_run *live, size_t i,
+			    int64_t job);
+/* False where zone i is free, and others that it waits for will be in a moment. */
+bool director_together_may(const struct director *d, const struct live_run *live,
+			   size_t i);
+/* When it waits for that no longer; INT64_MAX. */
+int64_t director_together_next_us(const struct director *d, const struct live_run *live);
 
 /* director_amplifier.c */
 /* Tells every amplifier from when on it is needed, as things are now. */

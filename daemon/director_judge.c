@@ -134,7 +134,7 @@ static void judge_zone(struct director *d, struct live_run *live, size_t i,
 	    barred(d, live, i, now_us) || !director_rejoin_may(d, live, i)) {
 		return;
 	}
-	if (!director_pass_may(d, live, i)) {
+	if (!director_pass_may(d, live, i) || !director_together_may(d, live, i)) {
 		director_withdraw(d, live, i);
 		lzr->stage = lzr->stage == STAGE_PLANNED ? STAGE_WAITING : lzr->stage;
 		return;

@@ -583,6 +583,7 @@ static void on_ended(struct director *d, struct live_run *live, size_t i,
 	bool stopping = lzr->yielding || lzr->reason[0] != '\0';
 	director_relay_count(&live->zones[i], NULL);
 	bool silent = director_relay_silent(live, i);
+	director_together_left(d, live, i, event->job);
 	if (event->end == ENGINE_END_CUT || (event->lost && stopping)) {
 		on_stopped(d, live, i, event);
 	} else if (event->end == ENGINE_END_PLAYED && event->played_ms == 0 &&

@@ -93,6 +93,8 @@ void fake_box_relay_was_wrong(const char *words);
 double fake_box_gain_db(int64_t zone); /* of what sounds there */
 /* There are two amplifiers, "hall" and "tower". Whether it is needed now. */
 bool fake_box_amplified(size_t i);
+/* What begins there from now on ends so much later than in other zones. */
+void fake_box_end_late(int64_t zone, int64_t us);
 /* From now on every job in every zone fails with these words; NULL: no more. */
 void fake_box_break_output(const char *words);
 /* The card of this zone alone, which has a fault besides; NULL: it is back. */

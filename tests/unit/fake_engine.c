@@ -92,6 +92,7 @@ void engine_output_remove(struct engine *e, int64_t output) {
 /* Where each zone is; one that moves leaves its jobs behind, as in the real engine. */
 static int64_t outputs[ZONES_MAX];
 static int leads_ms[ZONES_MAX];
+static int64_t late_us[ZONES_MAX]; /* by which what ends there does so */
 
 static void job_end(size_t i, enum engine_end end, const char *text);
 
@@ -183,6 +184,10 @@ int engine_zone_set(struct engine *e, const struct engine_zone *zone, struct err
 	return 0;
 }
 
+void fake_box_end_late(int64_t zone, int64_t us) {
+	late_us[zone] = us;
+}
+
 double fake_box_gain_db(int64_t zone) {
 	for (size_t i = 0; i < n_jobs; i++) {
 		if (jobs[i].started && !jobs[i].stopped && jobs[i].zone == zone) {
@@ -260,7 +265,8 @@ int engine_submit(struct engine *e, struct job *job, struct error *err) {
 			.id = job->id,
 			.zone = job->zones[i],
 			.start_us = start_us,
-			.end_us = start_us + (left_us > 0 ? left_us : 0),
+			.end_us = start_us + (left_us > 0 ? left_us : 0) +
+				  late_us[job->zones[i]],
 			.from_ms = job->from_ms,
 			.urgent = job->urgent,
 			.gain_db = job->gains_db[i],
@@ -499,6 +505,7 @@ void fake_engine_start(const struct fake_box *of) {
 	stalled = false;
 	broken = NULL;
 	broken_zone = 0;
+	memset(late_us, 0, sizeof(late_us));
 	fake_box_relay_lacks(0, 0, "");
 }
 
