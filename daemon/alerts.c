@@ -52,6 +52,9 @@ static void force_free(struct force *f) {
 }
 
 static bool ranks_above(const struct alert *a, const struct alert *b) {
+	if (a->drill != b->drill) {
+		return b->drill;
+	}
 	if (a->severity != b->severity) {
 		return a->severity > b->severity;
 	}

@@ -233,6 +233,7 @@ int force_send(struct alerts *a, struct force *f, enum sounding what, struct err
 		.alert = f->alert.id,
 		.severity = f->alert.severity,
 		.level = f->alert.level,
+		.drill = f->alert.drill,
 		.again = f->heard,
 		.tag = (int)what,
 		.keep_ms = what == SOUNDING_ATTENTION ? KEEP_MS : 0,

@@ -99,7 +99,8 @@ struct director_sounding {
 	int64_t alert;
 	enum severity severity;
 	enum alert_level level;
-	bool again;         /* priority.h */
+	bool drill;
+	bool again;         /* priority.h, as drill */
 	int tag;            /* the caller's, comes back at the end */
 	int64_t keep_ms;    /* what it played in it keeps that long, for the next of its
 			     * alert

@@ -149,6 +149,7 @@ int director_sound(struct director *d, const struct director_sounding *s,
 	if (live == NULL) {
 		return error_set(err, ENOMEM, "no memory for the sounding of an alert");
 	}
+	live->drill = s->drill;
 	live->again = s->again;
 	live->tag = s->tag;
 	live->keep_ms = s->keep_ms;

@@ -106,7 +106,8 @@ struct live_run {
 	struct live_relay *relays; /* of each part; NULL while none is needed */
 	bool quiet_confirmed;
 	bool hung_up;
-	bool again; /* soundings of alerts: director.h */
+	bool drill; /* soundings of alerts: director.h */
+	bool again;
 	int tag;
 	int64_t keep_ms;
 	int64_t prelude_ms;

@@ -53,6 +53,7 @@ struct contender director_contender(const struct live_run *live, size_t i) {
 				  .severity = live->run.severity,
 				  .level = live->run.level,
 				  .alert = live->run.alert,
+				  .drill = live->drill,
 				  .again = live->again};
 }
 

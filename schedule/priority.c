@@ -10,6 +10,9 @@ static int rank(enum run_class class) {
 
 /* Above 0 where a's alert outranks b's. */
 static int alert_rank(const struct contender *a, const struct contender *b) {
+	if (a->drill != b->drill) {
+		return a->drill ? -1 : 1;
+	}
 	return a->severity != b->severity ? (int)a->severity - (int)b->severity
 					  : (int)a->level - (int)b->level;
 }
@@ -20,8 +23,10 @@ enum verdict priority_judge(const struct contender *holder,
 		return VERDICT_PLAY;
 	}
 	if (asking->class == CLASS_EMERGENCY && holder->class == CLASS_EMERGENCY) {
-		return alert_rank(asking, holder) > 0 && !asking->again ? VERDICT_PAUSE
-									: VERDICT_WAIT;
+		/* A drill is not finished first. */
+		bool lets = asking->again && holder->drill == asking->drill;
+		return alert_rank(asking, holder) > 0 && !lets ? VERDICT_PAUSE
+							       : VERDICT_WAIT;
 	}
 	if (rank(asking->class) <= rank(holder->class)) {
 		bool beneath = asking->class == CLASS_BACKGROUND && asking->begun &&

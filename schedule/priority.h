@@ -13,6 +13,7 @@ struct contender {
 	enum severity severity;
 	enum alert_level level;
 	int64_t alert; /* the lower was asked for earlier */
+	bool drill;    /* below every alert that is none */
 	bool again;    /* heard before: lets a lower alert finish that has begun */
 };
 
@@ -26,13 +27,14 @@ enum verdict {
 };
 
 /* A background goes on beneath a notice or a programme, and comes back beneath it where
- * it was interrupted; it does not begin there. Between emergencies the higher severity,
- * then the higher level interrupts. holder is NULL where the zone is free. */
+ * it was interrupted; it does not begin there. Between emergencies what is no drill, then
+ * the higher severity, then the higher level interrupts. holder is NULL where the zone is
+ * free. */
 enum verdict priority_judge(const struct contender *holder,
 			    const struct contender *asking);
 
-/* True where a goes before b in a zone's queue. Emergencies: by severity, level, the time
- * asked. */
+/* True where a goes before b in a zone's queue. Emergencies: drills last, by severity,
+ * level, the time asked. */
 bool priority_before(const struct contender *a, const struct contender *b);
 
 /* Whether a local minute of the day lies in one of the spans; *ret_span is which. */

@@ -435,6 +435,37 @@ static void a_drill_says_so_first(void **state) {
 	assert_int_equal(alert_told()->id, 1);
 }
 
+static void a_drill_is_below_what_is_none(void **state) {
+	struct fake_box *box = *state;
+	int64_t zone = fake_box_zone(box, "east", NULL);
+	struct alert drill = alert_flood(SEVERITY_EXTREME, zone, 0);
+	drill.drill = true;
+	int64_t id = 0;
+	assert_int_equal(alerts_ask(box->alerts, &drill, alert_on_told, NULL, &id, &err),
+			 0);
+	fake_box_pass(box, 1200 * MS);
+	assert_run(box, 1, OUTCOME_PLAYING, NULL);
+	(void)ask_simple(box, SEVERITY_MINOR, zone);
+	fake_box_pass(box, FADE);
+	assert_run(box, 1, OUTCOME_CUT, "interrupted by 'Flood' (emergency)");
+	assert_run(box, 2, OUTCOME_PLAYING, NULL);
+	fake_box_pass(box, 60 * SECOND);
+	/* And the other way round. */
+	int64_t real = ask_simple(box, SEVERITY_MINOR, zone);
+	fake_box_pass(box, FADE);
+	drill = alert_flood(SEVERITY_EXTREME, zone, 0);
+	drill.drill = true;
+	assert_int_equal(alerts_ask(box->alerts, &drill, alert_on_told, NULL, &id, &err),
+			 0);
+	fake_box_pass(box, 1200 * MS);
+	/* It waits behind that, and what was there before too. */
+	assert_run(box, 8, OUTCOME_PLAYING, NULL);
+	assert_run(box, 10, OUTCOME_PLANNED, NULL);
+	AUTO(run_done) struct run run = {0};
+	assert_int_equal(store_run_get(box->store, 8, &run, &err), 0);
+	assert_int_equal(run.alert, real);
+}
+
 static void a_drill_that_cannot_say_so_is_refused(void **state) {
 	struct fake_box *box = *state;
 	int64_t zone = fake_box_zone(box, "east", NULL);
@@ -660,6 +691,7 @@ int main(void) {
 		TEST(once_without_words_waits_for_them),
 		TEST(it_keeps_the_zone_for_its_words),
 		TEST(a_drill_says_so_first),
+		TEST(a_drill_is_below_what_is_none),
 		TEST(a_drill_that_cannot_say_so_is_refused),
 		TEST(a_restart_loses_none),
 		TEST(the_higher_sounds_first_the_lower_between),
