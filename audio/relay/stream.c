@@ -27,6 +27,7 @@
 #define SLOW_MS 3000   /* so long nothing, and it is a fault without another reason */
 #define STALL_MS 10000 /* nothing comes: a new connection */
 #define UNHEARD_MAX 2000000 /* bytes without a sound in them */
+#define DRIP_MS 20000       /* so long too few for sound come: a new connection too */
 #define AGAIN_MS 500        /* after an end; then twice as long each time */
 #define AGAIN_MAX_MS 15000
 #define GIVE_UP_MS 120000 /* for the one that is started anew */
@@ -37,6 +38,7 @@ struct stream {
 	struct fetch *fetch;
 	struct error err; /* why the last connection ended, until there is sound again */
 	bool broken;      /* and that of this one is known: it was not the decoder */
+	int64_t open_ms;  /* since when the connection is */
 	int64_t came_ms;  /* bytes, last */
 	int64_t unheard;  /* bytes since the last sound */
 	int64_t decoded;  /* frames, of this connection */
@@ -124,6 +126,12 @@ static void rest(struct stream *s, int ms) {
 
 /* ---- into it ---- */
 
+/* Of this connection nothing is to be heard. */
+static bool drips(const struct stream *s, int64_t now_ms) {
+	int64_t since_ms = s->silent_ms > s->open_ms ? s->silent_ms : s->open_ms;
+	return !s->sounding && now_ms - since_ms > DRIP_MS;
+}
+
 static int broken(struct stream *s, const char *words) {
 	error_set(&s->err, EIO, "%s", words);
 	s->broken = true;
@@ -152,6 +160,10 @@ static int on_read(void *arg, unsigned char *bytes, int n) {
 		}
 		if (s->unheard > UNHEARD_MAX) {
 			return broken(s, "two megabytes came without a sound in them");
+		}
+		if (drips(s, now_ms)) {
+			return broken(
+				s, "too little has come to be heard for twenty seconds");
 		}
 		if (got > 0) {
 			return got;
@@ -217,7 +229,8 @@ static void decode(struct stream *s, OggOpusFile *file) {
 static void connect_once(struct stream *s) {
 	static const OpusFileCallbacks callbacks = {.read = on_read};
 	int rc = 0;
-	s->came_ms = out_now_ms();
+	s->open_ms = out_now_ms();
+	s->came_ms = s->open_ms;
 	s->unheard = 0;
 	s->decoded = 0;
 	s->broken = false;

@@ -101,6 +101,15 @@ def test_who_has_found_the_lock_does_not_leave_it(station, known):
         assert [line.split()[0] for line in told.lines] == ["fault"] and told.n == 0, told.lines
 
 
+def test_what_only_drips_is_asked_for_again(folder):
+    with Radio(folder, sound.noise(4, 3)) as radio, Told(radio.url("drips")) as told:
+        took = told.wait("too little has come", 40)
+        assert took and took > 20, (took, told.lines)
+        assert told.n == 0 and "no sound comes" in told.lines[0], told.lines
+        told.wait("ok", time.monotonic() - told.began + 3)
+        assert len(radio.asked) == 2, radio.asked
+
+
 def test_a_name_server_that_does_not_answer_holds_nothing_up(folder):
     """Whose look-up is given up goes on at once: it does not wait for that."""
     if subprocess.run(["unshare", "-mn", "true"], capture_output=True, check=False).returncode:
