@@ -571,7 +571,7 @@ const struct alert *alerts_find(const struct alerts *a, int64_t id) {
 /* ---- life ---- */
 
 static int load(struct alerts *a, struct error *err) {
-	struct alert_filter filter = {.from_us = TIME_NONE,
+	struct store_filter filter = {.from_us = TIME_NONE,
 				      .until_us = TIME_NONE,
 				      .state = ALERT_ACTIVE,
 				      .limit = 1000};

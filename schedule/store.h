@@ -37,6 +37,17 @@ struct store_page {
 	int limit; /* 1 to 1000 */
 };
 
+/* A page of what has happened, the newest first, by id: of runs by when they were due, of
+ * alerts by when they were made. */
+struct store_filter {
+	int64_t from_us;  /* at or after, TIME_NONE */
+	int64_t until_us; /* before, TIME_NONE */
+	int64_t zone;     /* one that was meant; 0: any */
+	int state;        /* enum outcome or alert_state, -1: any */
+	int64_t before;   /* with an id below this, 0 from the newest */
+	int limit;        /* 1 to 1000 */
+};
+
 /* put: id 0 inserts and sets id; otherwise changes that row (-ENOENT).
  * list: *ret is an array of *n values; release with each value's _done and free, or the
  * *_list_free here. */
@@ -160,16 +171,8 @@ int store_run_get(struct store *s, int64_t id, struct run *ret, struct error *er
 int store_run_of(struct store *s, int64_t schedule, int64_t due_us, int64_t *ret_id,
 		 struct error *err);
 
-struct run_filter {
-	int64_t from_us;  /* due at or after, TIME_NONE */
-	int64_t until_us; /* due before, TIME_NONE */
-	int64_t zone;     /* 0: any */
-	int state;        /* enum outcome, -1: any */
-	int64_t before;   /* runs with an id below this, 0 from the newest */
-	int limit;        /* 1 to 1000 */
-};
 /* Newest first, by id. */
-int store_run_list(struct store *s, const struct run_filter *filter, struct run **ret,
+int store_run_list(struct store *s, const struct store_filter *filter, struct run **ret,
 		   size_t *n, struct error *err);
 void run_list_free(struct run *items, size_t n);
 /* Every zone still planned, playing or paused: after a start, what the last life left
@@ -213,17 +216,8 @@ int store_alert_change(struct store *s, const struct alert *alert, struct error 
 int store_alert_get(struct store *s, int64_t id, struct alert *ret, struct error *err);
 /* The highest id ever given, 0 where none was. */
 int store_alert_last(struct store *s, int64_t *ret_id, struct error *err);
-
-struct alert_filter {
-	int64_t from_us;  /* created at or after, TIME_NONE */
-	int64_t until_us; /* created before, TIME_NONE */
-	int64_t zone;     /* one that was meant; 0: any */
-	int state;        /* enum alert_state, -1: any */
-	int64_t before;   /* with an id below this, 0 from the newest */
-	int limit;        /* 1 to 1000 */
-};
 /* Newest first, by id. */
-int store_alert_list(struct store *s, const struct alert_filter *filter,
+int store_alert_list(struct store *s, const struct store_filter *filter,
 		     struct alert **ret, size_t *n, struct error *err);
 void alert_list_free(struct alert *items, size_t n);
 

@@ -109,7 +109,7 @@ int store_alert_last(struct store *s, int64_t *ret_id, struct error *err) {
 }
 
 /* Only what is asked, so that every index can serve. */
-static int filter_sql(const struct alert_filter *f, struct str *sql) {
+static int filter_sql(const struct store_filter *f, struct str *sql) {
 	/* CROSS JOIN keeps the zone's own alerts in front, newest first. */
 	int rc = str_append(sql, f->zone == 0 ? COLUMNS " WHERE 1"
 					      : COLUMNS " CROSS JOIN alert_zone z"
@@ -130,7 +130,7 @@ static int filter_sql(const struct alert_filter *f, struct str *sql) {
 	return rc == 0 ? str_append(sql, " ORDER BY a.id DESC LIMIT ?") : rc;
 }
 
-int store_alert_list(struct store *s, const struct alert_filter *filter,
+int store_alert_list(struct store *s, const struct store_filter *filter,
 		     struct alert **ret, size_t *n, struct error *err) {
 	int rc = check_page(filter->limit, err);
 	if (rc < 0) {
@@ -141,22 +141,10 @@ int store_alert_list(struct store *s, const struct alert_filter *filter,
 		return store_no_memory(err);
 	}
 	AUTO(query_done) struct query q = query_new_once(s, sql.data);
-	if (filter->zone != 0) {
-		query_bind_int(&q, filter->zone);
-	}
-	if (filter->from_us != TIME_NONE) {
-		query_bind_int(&q, filter->from_us);
-	}
-	if (filter->until_us != TIME_NONE) {
-		query_bind_int(&q, filter->until_us);
-	}
-	if (filter->state >= 0) {
-		query_bind_text(&q, alert_state_name((enum alert_state)filter->state));
-	}
-	if (filter->before != 0) {
-		query_bind_int(&q, filter->before);
-	}
-	query_bind_int(&q, filter->limit);
+	query_bind_filter(&q, filter,
+			  filter->state < 0
+				  ? NULL
+				  : alert_state_name((enum alert_state)filter->state));
 	void *items = NULL;
 	rc = query_all(&q, &alerts, &items, n, err);
 	if (rc == 0) {

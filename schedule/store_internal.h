@@ -85,6 +85,9 @@ void query_bind_text(struct query *q, const char *text); /* NULL and "" are NULL
 void query_bind_blob(struct query *q, const void *bytes, size_t len);
 void query_bind_time(struct query *q, int64_t time_us); /* TIME_NONE is NULL */
 void query_bind_ref(struct query *q, int64_t id);       /* 0 is NULL */
+/* What is asked, in this order: zone, from_us, until_us, state (its name), before; and
+ * the limit. */
+void query_bind_filter(struct query *q, const struct store_filter *f, const char *state);
 
 int64_t query_int(struct query *q); /* NULL is 0 */
 double query_real(struct query *q); /* NULL is -HUGE_VAL */

@@ -162,7 +162,7 @@ int store_run_get(struct store *s, int64_t id, struct run *ret, struct error *er
 }
 
 /* The SQL of a filter: only what is asked, so that every index can serve. */
-static int filter_sql(const struct run_filter *f, struct str *sql) {
+static int filter_sql(const struct store_filter *f, struct str *sql) {
 	bool times = f->from_us != TIME_NONE || f->until_us != TIME_NONE;
 	/* CROSS JOIN keeps the zone's own runs in front, newest first. */
 	int rc = str_append(sql, f->zone == 0 || times ? COLUMNS " FROM run r WHERE 1"
@@ -194,7 +194,7 @@ static int filter_sql(const struct run_filter *f, struct str *sql) {
 	return rc;
 }
 
-int store_run_list(struct store *s, const struct run_filter *filter, struct run **ret,
+int store_run_list(struct store *s, const struct store_filter *filter, struct run **ret,
 		   size_t *n, struct error *err) {
 	int rc = check_page(filter->limit, err);
 	if (rc < 0) {
@@ -205,22 +205,9 @@ int store_run_list(struct store *s, const struct run_filter *filter, struct run 
 		return store_no_memory(err);
 	}
 	AUTO(query_done) struct query q = query_new_once(s, sql.data);
-	if (filter->zone != 0) {
-		query_bind_int(&q, filter->zone);
-	}
-	if (filter->from_us != TIME_NONE) {
-		query_bind_int(&q, filter->from_us);
-	}
-	if (filter->until_us != TIME_NONE) {
-		query_bind_int(&q, filter->until_us);
-	}
-	if (filter->state >= 0) {
-		query_bind_text(&q, outcome_name((enum outcome)filter->state));
-	}
-	if (filter->before != 0) {
-		query_bind_int(&q, filter->before);
-	}
-	query_bind_int(&q, filter->limit);
+	query_bind_filter(&q, filter,
+			  filter->state < 0 ? NULL
+					    : outcome_name((enum outcome)filter->state));
 	return load_all(s, &q, ret, n, err);
 }
 

@@ -121,6 +121,25 @@ void query_bind_ref(struct query *q, int64_t id) {
 	}
 }
 
+void query_bind_filter(struct query *q, const struct store_filter *f, const char *state) {
+	if (f->zone != 0) {
+		query_bind_int(q, f->zone);
+	}
+	if (f->from_us != TIME_NONE) {
+		query_bind_int(q, f->from_us);
+	}
+	if (f->until_us != TIME_NONE) {
+		query_bind_int(q, f->until_us);
+	}
+	if (state != NULL) {
+		query_bind_text(q, state);
+	}
+	if (f->before != 0) {
+		query_bind_int(q, f->before);
+	}
+	query_bind_int(q, f->limit);
+}
+
 int64_t query_int(struct query *q) {
 	return sqlite3_column_int64(q->statement, q->column++);
 }

@@ -27,26 +27,11 @@ static const struct alert *in_force(const struct request *r, int64_t id) {
 
 /* -------------------------------------------------------------------------- the list */
 
-static int read_filter(const struct request *r, struct alert_filter *ret,
+static int read_filter(const struct request *r, struct store_filter *ret,
 		       struct error *err) {
-	int64_t limit = 100;
 	enum alert_state state = ALERT_ACTIVE;
 	const char *name = request_query(r, "state");
-	*ret = (struct alert_filter){
-		.from_us = TIME_NONE, .until_us = TIME_NONE, .state = -1};
-	int rc = request_query_time(r, "from", &ret->from_us, err);
-	if (rc >= 0) {
-		rc = request_query_time(r, "to", &ret->until_us, err);
-	}
-	if (rc >= 0) {
-		rc = request_query_int(r, "zone", 1, INT64_MAX, &ret->zone, err);
-	}
-	if (rc >= 0) {
-		rc = request_query_int(r, "limit", 1, 1000, &limit, err);
-	}
-	if (rc >= 0) {
-		rc = request_query_int(r, "cursor", 1, INT64_MAX, &ret->before, err);
-	}
+	int rc = list_filter(r, ret, err);
 	if (rc >= 0 && name != NULL) {
 		if (alert_state_parse(name, &state) < 0) {
 			return error_set_field(err, EINVAL, "state",
@@ -55,11 +40,10 @@ static int read_filter(const struct request *r, struct alert_filter *ret,
 		}
 		ret->state = (int)state;
 	}
-	ret->limit = (int)limit;
 	return rc;
 }
 
-static bool fits(const struct alert_filter *f, const struct alert *a) {
+static bool fits(const struct store_filter *f, const struct alert *a) {
 	return (f->from_us == TIME_NONE || a->created_us >= f->from_us) &&
 	       (f->until_us == TIME_NONE || a->created_us < f->until_us) &&
 	       (f->zone == 0 || ids_has(&a->resolved, f->zone)) &&
@@ -67,7 +51,7 @@ static bool fits(const struct alert_filter *f, const struct alert *a) {
 }
 
 /* Those that no row tells of, before the first page. */
-static void add_unwritten(const struct request *r, const struct alert_filter *f,
+static void add_unwritten(const struct request *r, const struct store_filter *f,
 			  int64_t newest, json_t *items) {
 	const struct admin_config *config = request_config(r);
 	const struct alert *alert = NULL;
@@ -82,7 +66,7 @@ static void add_unwritten(const struct request *r, const struct alert_filter *f,
 
 static void get_alerts(struct request *r) {
 	const struct admin_config *config = request_config(r);
-	struct alert_filter filter;
+	struct store_filter filter;
 	struct error err = {0};
 	struct alert *rows = NULL;
 	size_t n = 0;

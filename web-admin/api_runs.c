@@ -16,26 +16,11 @@
 
 /* -------------------------------------------------------------------------- the list */
 
-static int read_filter(const struct request *r, struct run_filter *ret,
+static int read_filter(const struct request *r, struct store_filter *ret,
 		       struct error *err) {
-	int64_t limit = 100;
 	enum outcome state = OUTCOME_PLANNED;
 	const char *name = request_query(r, "state");
-	*ret = (struct run_filter){
-		.from_us = TIME_NONE, .until_us = TIME_NONE, .state = -1};
-	int rc = request_query_time(r, "from", &ret->from_us, err);
-	if (rc >= 0) {
-		rc = request_query_time(r, "to", &ret->until_us, err);
-	}
-	if (rc >= 0) {
-		rc = request_query_int(r, "zone", 1, INT64_MAX, &ret->zone, err);
-	}
-	if (rc >= 0) {
-		rc = request_query_int(r, "limit", 1, 1000, &limit, err);
-	}
-	if (rc >= 0) {
-		rc = request_query_int(r, "cursor", 1, INT64_MAX, &ret->before, err);
-	}
+	int rc = list_filter(r, ret, err);
 	if (rc >= 0 && name != NULL) {
 		if (outcome_parse(name, &state) < 0) {
 			return error_set_field(err, EINVAL, "state",
@@ -45,13 +30,12 @@ static int read_filter(const struct request *r, struct run_filter *ret,
 		}
 		ret->state = (int)state;
 	}
-	ret->limit = (int)limit;
 	return rc;
 }
 
 static void get_runs(struct request *r) {
 	const struct admin_config *config = request_config(r);
-	struct run_filter filter;
+	struct store_filter filter;
 	struct error err = {0};
 	struct run *runs = NULL;
 	size_t n = 0;

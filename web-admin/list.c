@@ -20,6 +20,27 @@ int list_page(const struct request *r, struct store_page *ret, struct error *err
 	return 0;
 }
 
+int list_filter(const struct request *r, struct store_filter *ret, struct error *err) {
+	int64_t limit = LIMIT_USUAL;
+	*ret = (struct store_filter){
+		.from_us = TIME_NONE, .until_us = TIME_NONE, .state = -1};
+	int rc = request_query_time(r, "from", &ret->from_us, err);
+	if (rc >= 0) {
+		rc = request_query_time(r, "to", &ret->until_us, err);
+	}
+	if (rc >= 0) {
+		rc = request_query_int(r, "zone", 1, INT64_MAX, &ret->zone, err);
+	}
+	if (rc >= 0) {
+		rc = request_query_int(r, "limit", 1, LIMIT_MAX, &limit, err);
+	}
+	if (rc >= 0) {
+		rc = request_query_int(r, "cursor", 1, INT64_MAX, &ret->before, err);
+	}
+	ret->limit = (int)limit;
+	return rc;
+}
+
 void list_reply_cursor(struct request *r, json_t *items, const char *cursor) {
 	reply_json(r, 200, json_pack("{s:o, s:s?}", "items", items, "next", cursor));
 }

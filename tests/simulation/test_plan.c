@@ -265,7 +265,7 @@ static void make_plan(struct village *v) {
  * record */
 
 static struct run *read_record(struct store *store, size_t *n) {
-	struct run_filter filter = {
+	struct store_filter filter = {
 		.from_us = TIME_NONE, .until_us = TIME_NONE, .state = -1, .limit = 1000};
 	struct run *runs = NULL;
 	*n = 0;

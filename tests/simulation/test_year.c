@@ -310,7 +310,7 @@ struct record {
 };
 
 static void read_record(struct store *store, struct record *ret) {
-	struct run_filter filter = {
+	struct store_filter filter = {
 		.from_us = TIME_NONE, .until_us = TIME_NONE, .state = -1, .limit = 1000};
 	for (;;) {
 		struct run *page = NULL;

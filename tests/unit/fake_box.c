@@ -542,7 +542,7 @@ int64_t fake_box_push_to(struct fake_box *box, int64_t announcement, const int64
 }
 
 static struct run *list_runs(struct fake_box *box, size_t *n) {
-	struct run_filter filter = {
+	struct store_filter filter = {
 		.from_us = TIME_NONE, .until_us = TIME_NONE, .state = -1, .limit = 1000};
 	struct run *runs = NULL;
 	assert_true(store_run_list(box->store, &filter, &runs, n, NULL) >= 0);

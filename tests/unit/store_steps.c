@@ -318,8 +318,8 @@ int store_step(struct store *s, int i, struct error *err) {
 	} while (0)
 
 static int read_runs(struct store *s, struct error *err) {
-	struct run_filter any = {TIME_NONE, TIME_NONE, 0, -1, 0, 1000};
-	struct run_filter of_zone = {TIME_NONE, TIME_NONE, 1, OUTCOME_CUT, 0, 1000};
+	struct store_filter any = {TIME_NONE, TIME_NONE, 0, -1, 0, 1000};
+	struct store_filter of_zone = {TIME_NONE, TIME_NONE, 1, OUTCOME_CUT, 0, 1000};
 	struct run *runs = NULL;
 	size_t n = 0;
 	int rc = store_run_list(s, &any, &runs, &n, err);
@@ -338,8 +338,8 @@ static int read_runs(struct store *s, struct error *err) {
 }
 
 static int read_alerts(struct store *s, struct error *err) {
-	struct alert_filter any = {TIME_NONE, TIME_NONE, 0, -1, 0, 1000};
-	struct alert_filter of_zone = {0, INT64_MAX, 1, ALERT_ACTIVE, 9, 1000};
+	struct store_filter any = {TIME_NONE, TIME_NONE, 0, -1, 0, 1000};
+	struct store_filter of_zone = {0, INT64_MAX, 1, ALERT_ACTIVE, 9, 1000};
 	struct alert *alerts = NULL;
 	size_t n = 0;
 	int rc = store_alert_list(s, &any, &alerts, &n, err);

@@ -532,7 +532,7 @@ static void the_higher_sounds_first_the_lower_between(void **state) {
 	}
 	size_t n = 0;
 	size_t said[2] = {0};
-	struct run_filter all = {TIME_NONE, TIME_NONE, 0, -1, 0, 1000};
+	struct store_filter all = {TIME_NONE, TIME_NONE, 0, -1, 0, 1000};
 	struct run *runs = NULL;
 	assert_int_equal(store_run_list(box->store, &all, &runs, &n, &err), 0);
 	for (size_t i = 0; i + 3 < n; i++) {

@@ -133,7 +133,7 @@ static void lists_are_filtered(void **state) {
 	alert.state = ALERT_EXPIRED;
 	assert_ok(store_alert_change(s, &alert, &err));
 	static const struct {
-		struct alert_filter filter;
+		struct store_filter filter;
 		size_t n;
 		int64_t first;
 	} cases[] = {

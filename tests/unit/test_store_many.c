@@ -112,7 +112,7 @@ static void what_is_asked_every_day_reads_only_that(void **state) {
 	assert_int_equal(n, (SCHEDULES + 99) / 100);
 	assert_true(steps < (long)n * 20);
 	run_list_free(runs, n);
-	static const struct run_filter filters[] = {
+	static const struct store_filter filters[] = {
 		{TIME_NONE, TIME_NONE, 0, -1, 0, 50},
 		{TIME_NONE, TIME_NONE, 0, -1, 200, 50},
 		{TIME_NONE, TIME_NONE, 1, -1, 0, 50},

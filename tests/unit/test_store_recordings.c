@@ -114,7 +114,7 @@ static void old_runs_are_let_go(void **state) {
 	assert_int_equal(store_run_prune(s, before_us, 2, &err), 2);
 	assert_int_equal(store_run_prune(s, before_us, 100, &err), 3);
 	assert_int_equal(store_run_prune(s, before_us, 100, &err), 0);
-	struct run_filter any = {TIME_NONE, TIME_NONE, 0, -1, 0, 1000};
+	struct store_filter any = {TIME_NONE, TIME_NONE, 0, -1, 0, 1000};
 	static const int64_t left[] = {10, 9, 8, 4, 3};
 	struct run *runs = NULL;
 	size_t n = 0;

@@ -269,7 +269,7 @@ static void runs_are_listed_by_what_is_asked(void **state) {
 		}
 	}
 	static const struct {
-		struct run_filter filter;
+		struct store_filter filter;
 		const char *found;
 	} cases[] = {
 		{{TIME_NONE, TIME_NONE, 0, -1, 0, 1000}, "654321"},
