@@ -13,11 +13,14 @@ void director_together_left(struct director *d, const struct live_run *live, siz
 	if (lz == NULL) {
 		return;
 	}
-	/* Since the first of them: all are held for as long. */
-	int64_t since_ns = clock_mono_ns();
+	/* Since the first of them: all are held for as long. One whose card was lost
+	 * amid it is none of them. */
+	int64_t now_ns = clock_mono_ns();
+	int64_t since_ns = now_ns;
 	for (size_t z = 0; z < d->n_zones; z++) {
 		const struct live_zone *other = d->zones[z];
-		if (other->left_by == job && other->left_ns < since_ns) {
+		if (other->left_by == job && other->left_ns < since_ns &&
+		    other->left_ns >= now_ns - HOLD_NS) {
 			since_ns = other->left_ns;
 		}
 	}

@@ -85,6 +85,20 @@ static void waits_for_a_moment_only(void **state) {
 	assert_places(sounds[0].place_ms, sounds[0].place_ms, 2200);
 }
 
+static void begins_as_one_though_a_card_was_lost(void **state) {
+	struct fake_box *box = *state;
+	fake_box_end_late(zones[1], 4 * MS);
+	(void)push(box, "first", 2000, CLASS_NOTICE);
+	fake_box_pass(box, 10 * MS);
+	(void)push(box, "second", 5000, CLASS_NOTICE);
+	fake_box_pass(box, SECOND);
+	fake_box_break_card(zones[2], "unplugged");
+	fake_box_pass(box, SECOND - 9 * MS);
+	assert_places(-1, 2001, -1);
+	fake_box_pass(box, 99 * MS);
+	assert_places(96, 96, -1);
+}
+
 /* Nor does it keep who need not wait. */
 static void is_not_for_who_takes_the_zone(void **state) {
 	struct fake_box *box = *state;
@@ -105,6 +119,8 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(begins_as_one_where_ends_are_told_apart,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_for_a_moment_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(begins_as_one_though_a_card_was_lost,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(is_not_for_who_takes_the_zone, setup,
 						teardown),
 	};
