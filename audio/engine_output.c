@@ -573,7 +573,10 @@ static int64_t next_wake_ns(const struct output *o, int64_t now_ns, bool flushed
 		fill_ns -= left > 0 ? fill_ns % BEAT_NS : 0;
 		int64_t hungry_ns =
 			now_ns + (voices_live(o) ? HUNGRY_LIVE_NS : HUNGRY_NS);
-		fill_ns = o->hungry && hungry_ns < fill_ns ? hungry_ns : fill_ns;
+		/* Little is queued for as long as a call goes on: that is no haste. */
+		bool enough = o->queued > frames_of_ms(o, 2 * CRITICAL_MS);
+		fill_ns = o->hungry && (enough || hungry_ns < fill_ns) ? hungry_ns
+								       : fill_ns;
 		int64_t wanted_ns = timeline_wanted_ns(&o->timeline);
 		if (wanted_ns < fill_ns - o->reported_ns) {
 			fill_ns = o->reported_ns + wanted_ns;

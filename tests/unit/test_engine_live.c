@@ -419,6 +419,56 @@ static void does_not_wait_for_a_fallback(void **state) {
 	jitter_unref(mute.jitter);
 }
 
+/* How often the thread of this name has slept. */
+static long sleeps_of(const char *name) {
+	long n = -1;
+	DIR *tasks = opendir("/proc/self/task");
+	assert_non_null(tasks);
+	for (struct dirent *d = readdir(tasks); d != NULL; d = readdir(tasks)) {
+		char path[300];
+		char line[200];
+		bool is_it = false;
+		snprintf(path, sizeof(path), "/proc/self/task/%s/status", d->d_name);
+		FILE *f = fopen(path, "re");
+		while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+			line[strcspn(line, "\n")] = '\0';
+			is_it = is_it || (strncmp(line, "Name:\t", 6) == 0 &&
+					  strcmp(line + 6, name) == 0);
+			if (is_it && strncmp(line, "voluntary_ctxt_switches:", 24) == 0) {
+				n = strtol(line + 24, NULL, 10);
+			}
+		}
+		if (f != NULL) {
+			fclose(f);
+		}
+	}
+	closedir(tasks);
+	assert_true(n >= 0);
+	return n;
+}
+
+/* Of a call little is ever queued: that is no reason to look for more all the time. */
+static void sleeps_meanwhile(void **state) {
+	(void)state;
+	static const struct rig_card card = {1, 48000, false, NULL};
+	static struct speaker s;
+	struct rig rig;
+	int64_t zone = 7;
+	speaker_new(&s);
+	rig_start(&rig, &card, 1, 200);
+	rig_zone(&rig, 7, 1, 0, 0.0);
+	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
+	rig_submit(&rig, live_job(&s, 2, &zone, 1));
+	assert_non_null(rig_wait(&rig, ENGINE_JOB_STARTED, 2, 7, 2));
+	speak(&rig, &s, 1.0);
+	long before = sleeps_of("output 1");
+	speak(&rig, &s, 1.0);
+	long sleeps = sleeps_of("output 1") - before;
+	print_message("slept %ld times in a second\n", sleeps);
+	assert_in_range(sleeps, 20, 500);
+	check_call(&rig, &s, 1.0, "itself");
+}
+
 int main(int argc, char **argv) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_heard_at_once),
@@ -427,6 +477,7 @@ int main(int argc, char **argv) {
 		cmocka_unit_test(is_a_part),
 		cmocka_unit_test(does_not_wait_for_a_disk),
 		cmocka_unit_test(does_not_wait_for_a_fallback),
+		cmocka_unit_test(sleeps_meanwhile),
 	};
 	return rig_main(tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }
