@@ -434,6 +434,16 @@ static int spawn(const struct jobs_child *how, pid_t *ret, struct error *err) {
 	return 0;
 }
 
+int jobs_pipe(int *ret_read, int *ret_write, struct error *err) {
+	int fds[2];
+	if (pipe2(fds, O_CLOEXEC) < 0) {
+		return error_set(err, EIO, "cannot make a pipe: %s", strerror(errno));
+	}
+	*ret_read = fds[0];
+	*ret_write = fds[1];
+	return 0;
+}
+
 int jobs_spawn(struct jobs *jobs, const struct jobs_child *how, jobs_child_fn done,
 	       void *arg, struct error *err) {
 	struct child *child = calloc(1, sizeof(*child));

@@ -40,6 +40,9 @@ typedef void (*jobs_child_fn)(void *arg, const struct jobs_end *end);
 int jobs_spawn(struct jobs *jobs, const struct jobs_child *how, jobs_child_fn done,
 	       void *arg, struct error *err);
 
+/* A pipe from a child, each end of it in its place, the caller's. -EIO. */
+int jobs_pipe(int *ret_read, int *ret_write, struct error *err);
+
 /* SIGKILL to the process groups of the children with this arg; done is called as ever. */
 void jobs_kill(struct jobs *jobs, const void *arg);
 

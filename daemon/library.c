@@ -348,12 +348,11 @@ static int64_t ingest_timeout_ms(int fd) {
 
 static int ingest_start(struct task *t) {
 	struct library *l = t->library;
-	int pipe_fds[2];
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
-		return error_set(&t->err, EIO, "cannot make a pipe: %s", strerror(errno));
+	AUTO(fd_close) int report_in = -1;
+	int rc = jobs_pipe(&t->report, &report_in, &t->err);
+	if (rc < 0) {
+		return rc;
 	}
-	t->report = pipe_fds[0];
-	AUTO(fd_close) int report_in = pipe_fds[1];
 	t->opus = library_spool(l, &t->err);
 	if (t->opus < 0) {
 		return t->opus;
@@ -362,7 +361,7 @@ static int ingest_start(struct task *t) {
 	struct jobs_child child = {.argv = argv,
 				   .fds = {t->upload, t->opus, -1, report_in},
 				   .timeout_ms = ingest_timeout_ms(t->upload)};
-	int rc = jobs_spawn(l->jobs, &child, ingest_done, t, &t->err);
+	rc = jobs_spawn(l->jobs, &child, ingest_done, t, &t->err);
 	if (rc == -ENOENT) {
 		/* ENOENT is kept for the voice. */
 		return error_set(&t->err, EIO, "'%s' is missing: install dalaba again",

@@ -214,17 +214,6 @@ static void on_ended(void *arg, const struct jobs_end *end) {
 	again(relay);
 }
 
-/* Each end of a pipe in its place; -EMFILE and the like. */
-static int open_pipe(int *ret_read, int *ret_write, struct error *err) {
-	int fds[2];
-	if (pipe2(fds, O_CLOEXEC) < 0) {
-		return error_set(err, errno, "cannot make a pipe: %s", strerror(errno));
-	}
-	*ret_read = fds[0];
-	*ret_write = fds[1];
-	return 0;
-}
-
 static int listen_to(struct relay *relay, int sound, struct error *err) {
 	struct relays *r = relay->all;
 	int rc = feed_new(sound, relay->jitter, &relay->feed, err);
@@ -246,8 +235,8 @@ static int try_start(struct relay *relay, struct error *err) {
 	char kind[16];
 	str_copy(kind, sizeof(kind), part_kind_name(relay->kind));
 	char *argv[] = {r->program, kind, relay->name, NULL};
-	int rc = open_pipe(&sound, &sound_in, err);
-	rc = rc < 0 ? rc : open_pipe(&relay->told_fd, &told_in, err);
+	int rc = jobs_pipe(&sound, &sound_in, err);
+	rc = rc < 0 ? rc : jobs_pipe(&relay->told_fd, &told_in, err);
 	rc = rc < 0 ? rc : listen_to(relay, MOVE_FD(sound), err);
 	if (rc < 0) {
 		return rc;
