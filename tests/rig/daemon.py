@@ -6,6 +6,7 @@
     box.stop()                       # SIGTERM: two seconds, exit 0, no sanitizer report
 """
 
+import contextlib
 import datetime
 import http.client
 import json
@@ -343,6 +344,16 @@ class Daemon:
 
         run = self.wait_for(found, within_s, f"a run of schedule {schedule}")
         return self.wait_run(run, within_s) if final else self.run(run)
+
+
+def processes_with(words):
+    """Of all on this machine whose command lines have these words."""
+    found = []
+    for line in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if words.encode() in line.read_bytes():
+                found.append(int(line.parent.name))
+    return found
 
 
 def outcome(run, zone):

@@ -280,7 +280,7 @@ static struct heard heard_wav(const struct rig *rig, int64_t output, int channel
 	memcpy(&rate, bytes + 24, 4);
 	memcpy(&data, bytes + 40, 4);
 	assert_true(data <= size - 44);
-	struct heard h = {.rate = (int)rate, .n = data / (2U * channels)};
+	struct heard h = {.rate = (int)rate, .n = data / (2U * channels), .whole = true};
 	h.frames = calloc(h.n + 1, sizeof(*h.frames));
 	assert_non_null(h.frames);
 	take_frames(bytes + 44, h.n, channel, channels, h.frames);
@@ -298,7 +298,9 @@ static struct heard heard_card(const struct rig *rig, int64_t output, int channe
 	assert_true(n > 0 && n < SEGMENTS);
 	char *bytes = read_all(path, &size);
 	int channels = segments[0].channels;
-	struct heard h = {.rate = segments[0].rate, .start_ns = segments[0].start_ns};
+	struct heard h = {.rate = segments[0].rate,
+			  .start_ns = segments[0].start_ns,
+			  .whole = n == 1};
 	for (int i = 0; i < n; i++) {
 		const struct alsa_clock_segment *s = &segments[i];
 		size_t end = i + 1 < n ? (size_t)segments[i + 1].offset : size;

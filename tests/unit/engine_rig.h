@@ -79,6 +79,7 @@ struct heard {
 	size_t n;
 	int rate;
 	int64_t start_ns;
+	bool whole; /* the card never ran dry in it, nor stopped */
 };
 struct heard rig_heard(const struct rig *rig, int64_t output, int channel);
 

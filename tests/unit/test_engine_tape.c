@@ -133,7 +133,8 @@ static void give_orders(struct rig *rig, struct tape *t, struct kept *k, int64_t
 	engine_stop(rig->engine, 1, zone, 200);
 }
 
-static void check_tape(const struct tape_case *c) {
+/* False where the machine stood still for so long that the card ran dry. */
+static bool check_tape(const struct tape_case *c) {
 	struct rig rig;
 	struct kept k = {.frames = calloc(KEPT_MAX, sizeof(int16_t))};
 	const int64_t zone = 7;
@@ -155,8 +156,8 @@ static void check_tape(const struct tape_case *c) {
 		      (long long)n, (long long)k.n, (long long)at);
 	assert_int_equal(k.rate, c->card.rate);
 	assert_true(k.n > c->card.rate);
-	assert_int_equal(n, k.n);
-	if (!c->orders) {
+	assert_true(n == k.n || !h.whole);
+	if (!c->orders && h.whole) {
 		/* What a fast card takes more of it is given; a glide ends late, and has
 		 * some frames to go. */
 		double whole = (double)chime_frames(CHIME_DEFAULT) * c->repeats *
@@ -166,15 +167,20 @@ static void check_tape(const struct tape_case *c) {
 		assert_true(rig_peak(&h, 0, (size_t)at) <= STEP);
 		assert_true(rig_peak(&h, (size_t)(at + n), h.n) <= STEP);
 	}
+	bool whole = h.whole;
 	free(h.frames);
 	free(k.frames);
 	rig_stop(&rig);
+	return whole;
 }
 
 static void keeps_what_was_played(void **state) {
 	(void)state;
 	for (size_t i = 0; i < TAPES; i++) {
-		check_tape(&tapes[i]);
+		int tries = 1;
+		while (!check_tape(&tapes[i])) {
+			assert_in_range(tries++, 1, 2);
+		}
 	}
 }
 
