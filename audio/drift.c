@@ -9,8 +9,11 @@
 #define BAND_FRAMES 1.0
 #define BAND_PROVEN 0.5
 #define BAND_UNPROVEN 1.4
-#define BAND_COARSE 1.6 /* likewise, where reports come in steps of a timer */
-#define LEARN_NS 20e9   /* in which a new speed replaces the old */
+#define BAND_COARSE 1.8 /* likewise, where reports come in steps of a timer */
+/* Where reports come with a timer, a busy machine makes that late by as much for minutes
+ * at a stretch: from nothing that is less a clock is known to be off. */
+#define COARSE_NS 300e3
+#define LEARN_NS 20e9 /* in which a new speed replaces the old */
 
 void drift_init(struct drift *d) {
 	*d = (struct drift){.set = false};
@@ -74,7 +77,8 @@ bool drift_follow(struct drift *d, const struct timeline *t, int64_t heard_d,
 	d->late_ns = off_ns - shift_ns;
 	bool settled = timeline_settled(t);
 	double unsure_ns = t->unsure_ns + d->unsure_ns;
-	double unproven_ns = (t->coarse ? BAND_COARSE : BAND_UNPROVEN) * unsure_ns;
+	double unproven_ns = t->coarse ? fmax(BAND_COARSE * unsure_ns, COARSE_NS)
+				       : BAND_UNPROVEN * unsure_ns;
 	if (settled &&
 	    fabs(off_ns - d->expected_ns) > fmax(unproven_ns, BAND_FRAMES * frame_ns)) {
 		d->proven = true;
