@@ -17,7 +17,9 @@ static int64_t days_on(const struct tz *tz, int64_t us, int64_t n, bool midnight
 	struct civil c;
 	tz_to_civil(tz, us / 1000000, &c);
 	int64_t day = civil_to_days(c.year, c.month, c.day) + n;
-	c = midnight ? (struct civil){0} : c;
+	if (midnight) {
+		c = (struct civil){0};
+	}
 	civil_from_days(day, &c.year, &c.month, &c.day);
 	return tz_from_civil(tz, &c) * 1000000;
 }
