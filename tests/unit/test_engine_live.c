@@ -348,7 +348,18 @@ static void hold_up(const char *name) {
 	assert_int_equal(found, 1);
 }
 
-/* The call, job 2 in zone 7, is over, and was heard well from from_s on. */
+/* A call, job 2 in zone 7, which is heard. */
+static void begin_call(struct rig *rig, const struct rig_card *card, struct speaker *s) {
+	int64_t zone = 7;
+	speaker_new(s);
+	rig_start(rig, card, 1, 200);
+	rig_zone(rig, 7, 1, 0, 0.0);
+	assert_non_null(rig_wait_output(rig, ENGINE_OUTPUT_OK, 1, 5));
+	rig_submit(rig, live_job(s, 2, &zone, 1));
+	assert_non_null(rig_wait(rig, ENGINE_JOB_STARTED, 2, 7, 2));
+}
+
+/* It is over, and was heard well from from_s on. */
 static void check_call(struct rig *rig, struct speaker *s, double from_s,
 		       const char *beside) {
 	jitter_end(s->jitter);
@@ -371,13 +382,7 @@ static void does_not_wait_for_a_disk(void **state) {
 	static const struct rig_card card = {1, 48000, false, NULL};
 	static struct speaker s;
 	struct rig rig;
-	int64_t zone = 7;
-	speaker_new(&s);
-	rig_start(&rig, &card, 1, 200);
-	rig_zone(&rig, 7, 1, 0, 0.0);
-	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
-	rig_submit(&rig, live_job(&s, 2, &zone, 1));
-	assert_non_null(rig_wait(&rig, ENGINE_JOB_STARTED, 2, 7, 2));
+	begin_call(&rig, &card, &s);
 	speak(&rig, &s, 0.5);
 	hold_up("reader");
 	speak(&rig, &s, 1.5);
@@ -453,13 +458,7 @@ static void sleeps_meanwhile(void **state) {
 	static const struct rig_card card = {1, 48000, false, NULL};
 	static struct speaker s;
 	struct rig rig;
-	int64_t zone = 7;
-	speaker_new(&s);
-	rig_start(&rig, &card, 1, 200);
-	rig_zone(&rig, 7, 1, 0, 0.0);
-	assert_non_null(rig_wait_output(&rig, ENGINE_OUTPUT_OK, 1, 5));
-	rig_submit(&rig, live_job(&s, 2, &zone, 1));
-	assert_non_null(rig_wait(&rig, ENGINE_JOB_STARTED, 2, 7, 2));
+	begin_call(&rig, &card, &s);
 	speak(&rig, &s, 1.0);
 	long before = sleeps_of("output 1");
 	speak(&rig, &s, 1.0);
